@@ -1,0 +1,1 @@
+"""Choose which instructions are worth annotating, offline, with a local language model."""

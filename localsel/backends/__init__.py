@@ -1,0 +1,11 @@
+"""A name → the backend that answers under it; each row is one file."""
+
+from localsel.registry import Registry
+
+BACKENDS = Registry(
+    "backend",
+    {
+        "llamacpp": "localsel.backends.llamacpp:LlamaCppBackend",
+        "scripted": "localsel.backends.scripted:ScriptedBackend",
+    },
+)

@@ -1,0 +1,107 @@
+"""Prompts in, constrained answers with their probabilities out: what every backend promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsel.errors import AnswerError
+from localsel.records import Prompt
+
+CUT = " […] "
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How to open a selector: `model` as the user named it, and the limits of this machine."""
+
+    model: str
+    context: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One query for a backend: choose `quota` of the prompt's labels, best first.
+
+    `temperature` 0 takes the most probable label; above 0 labels are drawn from `seed`, a tuple
+    that names this query and order.
+    """
+
+    prompt: Prompt
+    quota: int
+    temperature: float = 0.0
+    seed: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What came back: positions (from 0) of the chosen labels, best first.
+
+    `probabilities[i]` is that of choice i among the labels left for it; `scores` holds the
+    natural-log probability of every label at the first choice.
+    """
+
+    positions: tuple[int, ...]
+    probabilities: tuple[float, ...]
+    scores: tuple[float, ...]
+    prompt_tokens: int
+    seconds: float
+
+
+class Backend(ABC):
+    """Runs one selector. Opened by `pipeline`, handed to a method, closed by `pipeline`.
+
+    `repeatable` says whether the same prompts give the same bits; the run record passes it on.
+    """
+
+    repeatable: ClassVar[bool] = True
+    context: int
+
+    @classmethod
+    @abstractmethod
+    def open(cls, opening: Opening) -> Self:
+        """Loads the model and runs the canary.
+
+        Raises:
+            BackendError: the model cannot be used, or its answers cannot be constrained.
+        """
+
+    @abstractmethod
+    def count(self, text: str) -> int:
+        """Tokens of `text`, special tokens not parsed."""
+
+    @abstractmethod
+    def count_prompt(self, prompt: Prompt) -> int:
+        """Tokens of a whole rendered query, the chat template included."""
+
+    @abstractmethod
+    def shorten(self, text: str, room: int) -> str:
+        """`text` cut to about `room` tokens: two thirds from its start, one third from its end."""
+
+    @abstractmethod
+    def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
+        """Answers in the order of asking. A failed one is yielded, not raised: others go on."""
+
+    def close(self) -> None:
+        """Gives the memory back. The default has none to give."""
+
+
+def take(scores: NDArray[np.float64], ask: Ask, turn: int) -> int:
+    """The place of the chosen label in `scores` [labels], natural logs that sum to 1."""
+    if ask.temperature == 0:
+        return int(np.argmax(scores))
+    heat = np.exp((scores - scores.max()) / ask.temperature)
+    generator = np.random.default_rng((*ask.seed, turn))
+    return int(generator.choice(len(scores), p=heat / heat.sum()))
+
+
+def keep_ends(pieces: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Two thirds of `room` from the start of `pieces` and one third from their end."""
+    end = room // 3
+    return pieces[: room - end], pieces[len(pieces) - end :] if end else ()

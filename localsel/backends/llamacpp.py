@@ -1,0 +1,226 @@
+"""A GGUF file and prompts → scored choices, through llama.cpp."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsel.backends.base import CUT, Ask, Backend, Choice, Opening, keep_ends, take
+from localsel.backends.chat import wrap
+from localsel.backends.constraint import Constraint, Logits
+from localsel.backends.constraint import Path as TokenPath
+from localsel.backends.probe import probe
+from localsel.errors import AnswerError, BackendError
+from localsel.records import Prompt, after_pick
+
+DEFAULT_CONTEXT = 8192
+TOKENS_PER_PICK = 8
+
+
+class LlamaCppBackend(Backend):
+    """One loaded GGUF and its evaluated prompt head.
+
+    The head of the prompt (chat template prefix and question) and the rest of a query are always
+    evaluated by separate calls, whether or not the head is still cached: logits of one long
+    evaluation differ from those of two in the last bits, and a resumed run must see the same ones.
+    """
+
+    def __init__(self, llama: Any, context: int) -> None:
+        self._llama = llama
+        self.context = context
+        self._head: tuple[int, ...] = ()
+        before, after = self._wrapping()
+        self._before = self._with_bos(self._tokens(before, special=True))
+        self._after = self._tokens(after, special=True)
+
+    @classmethod
+    def open(cls, opening: Opening) -> Self:
+        path = Path(opening.model).expanduser()
+        facts = probe(path)
+        trained = int(facts["context"] or DEFAULT_CONTEXT)
+        if opening.context is not None and opening.context > trained:
+            raise BackendError(
+                f"{path} reads at most {trained} tokens, not {opening.context}.",
+                "Give a smaller --context.",
+            )
+        context = opening.context or min(trained, DEFAULT_CONTEXT)
+        backend = cls(load(path, context, opening.threads), context)
+        backend.run_canary()
+        return backend
+
+    def close(self) -> None:
+        self._llama.close()
+
+    # What the model reads.
+
+    def count(self, text: str) -> int:
+        return len(self._tokens(text))
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        return len(self._head_tokens(prompt)) + len(self._tail_tokens(prompt))
+
+    def shorten(self, text: str, room: int) -> str:
+        start, end = keep_ends(self._tokens(text), room)
+        return self._text(start) + CUT + self._text(end)
+
+    def _tokens(self, text: str, special: bool = False) -> list[int]:
+        # Never a string prompt: "<|eot_id|>" inside an instruction must stay eleven characters.
+        encoded = text.encode("utf-8", "replace")
+        tokens: list[int] = self._llama.tokenize(encoded, add_bos=False, special=special)
+        return tokens
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        encoded: bytes = self._llama.detokenize(list(tokens))
+        return encoded.decode("utf-8", "ignore")
+
+    def _head_tokens(self, prompt: Prompt) -> tuple[int, ...]:
+        return (*self._before, *self._tokens(prompt.head))
+
+    def _tail_tokens(self, prompt: Prompt) -> list[int]:
+        shown = [token for line in prompt.candidates for token in self._tokens(line)]
+        return shown + self._tokens(prompt.tail) + self._after + self._tokens(prompt.answer)
+
+    def _wrapping(self) -> tuple[str, str]:
+        template = self._llama.metadata.get("tokenizer.chat_template")
+        if not template:
+            return "", "\n"
+        bos, eos = (self._piece(token, special=True).decode("utf-8", "replace") for token in
+                    (self._llama.token_bos(), self._llama.token_eos()))
+        return wrap(template, bos, eos)
+
+    def _with_bos(self, tokens: list[int]) -> list[int]:
+        """A template may or may not write the start token itself: exactly one in the end."""
+        bos = self._llama.token_bos()
+        wanted = self._llama.metadata.get("tokenizer.ggml.add_bos_token", "false") == "true"
+        return [bos, *tokens] if wanted and tokens[:1] != [bos] else tokens
+
+    # What the model says.
+
+    def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
+        for ask in asks:
+            try:
+                yield self._choose(ask)
+            except AnswerError as error:
+                yield error
+            except (RuntimeError, ValueError) as error:
+                # llama.cpp could not evaluate; what is cached is unknown from here on.
+                self._head = ()
+                yield AnswerError(f"llama.cpp failed: {error}")
+
+    def _choose(self, ask: Ask) -> Choice:
+        started = time.perf_counter()
+        tail = self._tail_tokens(ask.prompt)
+        self._evaluate_head(self._head_tokens(ask.prompt))
+        self._llama.eval(tail)
+        labels = ask.prompt.labels
+        left = list(range(len(labels)))
+        scores, chosen, probabilities = None, [], []
+        for turn in range(ask.quota):
+            now = self._score([labels[place] for place in left])
+            scores = now if scores is None else scores
+            place = take(now, ask, turn)
+            probabilities.append(float(np.exp(now[place])))
+            chosen.append(left.pop(place))
+            if turn + 1 < ask.quota:
+                self._llama.eval(self._tokens(after_pick(labels[chosen[-1]])))
+        return Choice(
+            positions=tuple(chosen),
+            probabilities=tuple(probabilities),
+            scores=tuple(scores.tolist()) if scores is not None else (),
+            prompt_tokens=len(self._head) + len(tail),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _evaluate_head(self, head: tuple[int, ...]) -> None:
+        if head != self._head:
+            self._llama.reset()
+            self._llama.eval(head)
+            self._head = head
+        self._llama.n_tokens = len(head)
+
+    def _score(self, labels: Sequence[str]) -> NDArray[np.float64]:
+        """Log-probabilities of `labels` after what has been evaluated, which is left unchanged."""
+        start = self._llama.n_tokens
+        at_start = self._logits()
+
+        def evaluate(path: TokenPath) -> Logits:
+            if not path:
+                return at_start
+            self._llama.n_tokens = start
+            self._llama.eval(path)
+            return self._logits()
+
+        scores = self._constraint.score(labels, evaluate)
+        self._llama.n_tokens = start
+        return scores
+
+    def _logits(self) -> Logits:
+        """The logits after the last evaluated token, copied: the next evaluation reuses them."""
+        import llama_cpp
+
+        pointer = llama_cpp.llama_get_logits_ith(self._llama.ctx, -1)
+        if not pointer:
+            raise AnswerError("llama.cpp returned no logits")
+        return np.ctypeslib.as_array(pointer, shape=(self._llama.n_vocab(),)).copy()
+
+    # What keeps the model to the labels.
+
+    @cached_property
+    def _constraint(self) -> Constraint:
+        import llama_cpp
+
+        vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
+        ordinary = (llama_cpp.LLAMA_TOKEN_ATTR_NORMAL, llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
+        tokens = {
+            token: self._piece(token)
+            for token in range(self._llama.n_vocab())
+            if llama_cpp.llama_vocab_get_attr(vocabulary, token) & (ordinary[0] | ordinary[1])
+        }
+        return Constraint(tokens, self._llama.token_eos())
+
+    def _piece(self, token: int, special: bool = False) -> bytes:
+        import llama_cpp
+
+        if token < 0:
+            return b""
+        vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
+        buffer = ctypes.create_string_buffer(256)
+        length = llama_cpp.llama_token_to_piece(vocabulary, token, buffer, 256, 0, special)
+        return buffer.raw[:length] if length > 0 else b""
+
+    def run_canary(self) -> None:
+        """Asks for what the constraint forbids; see `Constraint.canary`."""
+        self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
+        self._llama.eval([*self._after, *self._tokens("Best: [")])
+        self._constraint.canary(self._logits())
+
+
+def load(path: Path, context: int, threads: int | None) -> Any:
+    """Opens the file with llama.cpp, quietly."""
+    import llama_cpp
+
+    workers = threads or len(os.sched_getaffinity(0))
+    try:
+        return llama_cpp.Llama(
+            model_path=str(path),
+            n_ctx=context,
+            n_batch=512,
+            n_ubatch=128,
+            n_threads=workers,
+            n_threads_batch=workers,
+            n_gpu_layers=-1,
+            flash_attn=True,
+            # A sliding window that forgets could not go back to the head of the prompt.
+            swa_full=True,
+            verbose=False,
+        )
+    except (ValueError, RuntimeError, OSError) as error:
+        raise BackendError(f"llama.cpp cannot load {path}: {error}.") from error

@@ -1,0 +1,86 @@
+"""Prompts → answers by rule, with no weights: for tests, and to check the statistics.
+
+`first` always chooses the first candidates, `random:SEED` any with equal chance, and
+`abstain:SHARE` is `first` with that share of its answers missing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsel.backends.base import CUT, Ask, Backend, Choice, Opening, keep_ends
+from localsel.errors import AnswerError, BackendError
+from localsel.records import Prompt
+
+
+class ScriptedBackend(Backend):
+    """A rule that looks at nothing but the number of candidates. A token is a character."""
+
+    def __init__(self, rule: str, parameter: float, context: int) -> None:
+        self.rule = rule
+        self.parameter = parameter
+        self.context = context
+
+    @classmethod
+    def open(cls, opening: Opening) -> Self:
+        rule, _, parameter = opening.model.partition(":")
+        if rule not in ("first", "random", "abstain"):
+            raise BackendError(
+                f"There is no scripted selector {opening.model!r}.",
+                "There are first, random:SEED and abstain:SHARE.",
+            )
+        try:
+            value = float(parameter or 0)
+        except ValueError as error:
+            raise BackendError(
+                f"The scripted selector {opening.model!r} needs a number after the colon."
+            ) from error
+        return cls(rule, value, opening.context or 1_000_000)
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+    def count_prompt(self, prompt: Prompt) -> int:
+        return len(prompt.content) + len(prompt.answer)
+
+    def shorten(self, text: str, room: int) -> str:
+        start, end = keep_ends(range(len(text)), room)
+        return text[: len(start)] + CUT + text[len(text) - len(end) :]
+
+    def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
+        for ask in asks:
+            generator = np.random.default_rng((zlib.crc32(self.rule.encode()), *ask.seed))
+            if self.rule == "abstain" and generator.random() < self.parameter:
+                yield AnswerError("the scripted selector abstains")
+            else:
+                yield self._choice(ask)
+
+    def _choice(self, ask: Ask) -> Choice:
+        size = len(ask.prompt.candidates)
+        scores = self._scores(size)
+        generator = np.random.default_rng((int(self.parameter), *ask.seed))
+        order = generator.permutation(size) if self.rule == "random" else np.arange(size)
+        chosen = order[: ask.quota]
+        left, probabilities = 1.0, []
+        for position in chosen:
+            share = float(np.exp(scores[position]))
+            probabilities.append(share / left)
+            left -= share
+        return Choice(
+            positions=tuple(int(position) for position in chosen),
+            probabilities=tuple(probabilities),
+            scores=tuple(scores.tolist()),
+            prompt_tokens=self.count_prompt(ask.prompt),
+            seconds=0.0,
+        )
+
+    def _scores(self, size: int) -> NDArray[np.float64]:
+        """Even for `random`; for `first` each label has half the weight of the one before."""
+        weights = np.zeros(size) if self.rule == "random" else -np.arange(size) * np.log(2)
+        normalised: NDArray[np.float64] = weights - np.logaddexp.reduce(weights)
+        return normalised

@@ -1,0 +1,40 @@
+"""What the pipeline tells whoever watches: one event → one JSON line, one screen update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Stage = Literal["load", "embed", "index", "cluster", "plan", "choose", "export"]
+STAGES: tuple[Stage, ...] = ("load", "embed", "index", "cluster", "plan", "choose", "export")
+
+Kind = Literal["run", "stage", "progress", "note", "warning", "answer", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Kinds: `run` (which run this is, once known), `stage` (a stage starts), `progress` (`done` of
+    `total` units of the stage), `note` and `warning` (a sentence in `details["text"]`), `answer`
+    (a query was answered and committed), `done` (the record is in `details`).
+    """
+
+    event: Kind
+    stage: Stage
+    run: str = ""
+    done: int = 0
+    total: int = 0
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """The line of `--display json`; details come after the five fields that every line has."""
+        head: dict[str, object] = {
+            "event": self.event,
+            "run": self.run,
+            "stage": self.stage,
+            "done": self.done,
+            "total": self.total,
+        }
+        return head | dict(self.details)

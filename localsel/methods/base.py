@@ -1,0 +1,78 @@
+"""Pool in, picks out: what every method promises, and what it is handed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from localsel.backends.base import Backend
+from localsel.records import Answer, Instruction, Pick, Plan, Vectors
+from localsel.settings import Settings
+from localsel.stages.prompt import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What there is to choose from.
+
+    Attributes:
+        instructions: the distinct ones, in file order.
+        vectors: [n, d] unit vectors, for a method that needs them.
+        plan: clusters cut into queries, for a method that needs one.
+    """
+
+    instructions: tuple[Instruction, ...]
+    vectors: Vectors | None = None
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Answers of an earlier start of the same run, and the place where new ones are committed."""
+
+    finished: Mapping[tuple[int, int], Answer] = field(default_factory=dict)
+    commit: Callable[[Answer], None] = lambda answer: None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What `pipeline` opened for a method.
+
+    `selector` is the sha256 of the model: it seeds the draws that decide between equal votes.
+    """
+
+    settings: Settings
+    journal: Journal
+    backend: Backend | None = None
+    template: Template | None = None
+    selector: str = ""
+
+
+class Method(ABC):
+    """One way to select. States what it needs, is handed it opened, and opens nothing itself.
+
+    Attributes:
+        about: one line for `localsel methods`.
+        source: the paper, where there is one.
+        cost: model calls, in words.
+    """
+
+    about: ClassVar[str]
+    source: ClassVar[str] = ""
+    cost: ClassVar[str] = "none"
+    needs_backend: ClassVar[bool] = False
+    needs_vectors: ClassVar[bool] = False
+    needs_plan: ClassVar[bool] = False
+    needs_responses: ClassVar[bool] = False
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools = tools
+
+    @abstractmethod
+    def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
+        """Yields exactly `budget` distinct picks, each as it is made.
+
+        A method that asks a model also yields every answer, once it is committed.
+        """

@@ -1,0 +1,88 @@
+"""Clusters and a budget → quotas and queries: who is shown with whom, and how many are taken."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from localsel.records import Plan, Query
+
+NO_QUOTA = "its cluster gets no pick within this budget"
+
+
+def make_plan(clusters: Sequence[Sequence[int]], budget: int, query_size: int) -> Plan:
+    """Every query of a run.
+
+    Args:
+        clusters: rows of each cluster, in the order in which heats are dealt; all distinct.
+        budget: picks in all; at most the number of rows.
+        query_size: at most so many candidates in one query, at least 2.
+    """
+    quotas = allot([len(rows) for rows in clusters], budget)
+    queries: list[Query] = []
+    left_out: dict[int, str] = {}
+    for cluster, (rows, quota) in enumerate(zip(clusters, quotas, strict=True)):
+        if quota:
+            queries.extend(_tournament(cluster, tuple(rows), quota, query_size, len(queries)))
+        else:
+            left_out.update(dict.fromkeys(rows, NO_QUOTA))
+    return Plan(tuple(queries), tuple(quotas), left_out)
+
+
+def allot(sizes: Sequence[int], budget: int) -> list[int]:
+    """Picks per cluster: one each, largest first, then Sainte-Laguë on size, never above the size.
+
+    A larger budget never takes a pick away from a cluster, and a larger cluster never has fewer
+    than a smaller one. Ties go to the earlier cluster.
+
+    Source: Webster's method with divisors 1, 3, 5, …; its first seat comes to everyone here.
+    """
+    if not 0 <= budget <= sum(sizes):
+        raise ValueError(f"a budget of {budget} does not fit {sum(sizes)} rows")
+    quotas = [0] * len(sizes)
+    largest_first = sorted(range(len(sizes)), key=lambda place: (-sizes[place], place))
+    for place in largest_first[:budget]:
+        quotas[place] = min(1, sizes[place])
+    waiting = [(_claim(size, 1), place) for place, size in enumerate(sizes) if size > 1]
+    heapq.heapify(waiting)
+    for _ in range(budget - sum(quotas)):
+        _, place = heapq.heappop(waiting)
+        quotas[place] += 1
+        if quotas[place] < sizes[place]:
+            heapq.heappush(waiting, (_claim(sizes[place], quotas[place]), place))
+    return quotas
+
+
+def _claim(size: int, quota: int) -> float:
+    """Lower comes first. Exact: both numbers are far below 2**53 and division rounds alike."""
+    return -size / (2 * quota + 1)
+
+
+def _tournament(
+    cluster: int, rows: tuple[int, ...], quota: int, query_size: int, first_id: int
+) -> Iterator[Query]:
+    """The queries of one cluster: heats, and rounds of their winners until the quota is filled.
+
+    With a quota of at least the number of heats there is no final: the quota is divided among
+    them. Otherwise each heat has one winner, and the winners are a smaller cluster with the same
+    quota.
+    """
+    entrants: Sequence[int] = rows
+    round_number, next_id = 0, first_id
+    while True:
+        heats = deal(entrants, -(-len(entrants) // query_size))
+        final = quota >= len(heats)
+        quotas = allot([len(heat) for heat in heats], quota) if final else [1] * len(heats)
+        for heat, share in zip(heats, quotas, strict=True):
+            source = {"rows": heat} if round_number == 0 else {"sources": heat}
+            yield Query(next_id, cluster, round_number, share, final=final, **source)
+            next_id += 1
+        if final:
+            return
+        entrants = range(next_id - len(heats), next_id)
+        round_number += 1
+
+
+def deal(entrants: Sequence[int], heats: int) -> list[tuple[int, ...]]:
+    """Like cards, one to each heat in turn: sizes differ by one at most."""
+    return [tuple(entrants[heat::heats]) for heat in range(heats)]
