@@ -1,11 +1,11 @@
 """What went wrong, in one sentence → the exit code a command ends with.
 
-    LocalselError (1)
-    ├── UsageError (2)        options, settings, paths
-    │   └── InputError (2)    the data: file, line, row
-    ├── BackendError (3)      a backend or a model cannot be used
-    ├── AnswerError (1)       one query got no valid answer; retried, then marked as abstained
-    └── WorkspaceError (1)    the workspace cannot be read or written
+LocalselError (1)
+├── UsageError (2)        options, settings, paths
+│   └── InputError (2)    the data: file, line, row
+├── BackendError (3)      a backend or a model cannot be used
+├── AnswerError (1)       one query got no valid answer; retried, then marked as abstained
+└── WorkspaceError (1)    the workspace cannot be read or written
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 VARIABLES = {
@@ -38,53 +39,75 @@ class Counter:
 
     attempts: int = 0
 
-    def refuse(self, target: object) -> None:
-        self.attempts += 1
-        raise NetworkRefused(f"localsel is offline: a connection to {target} was refused")
-
 
 def set_variables() -> None:
     """Tells every library that honours it to stay offline. Call before importing any of them."""
     os.environ.update(VARIABLES)
 
 
+# Where each method of a socket takes the address: connect first, sendto last, after the data and
+# perhaps flags.
+CALLS = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
+LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+
+_counters: list[Counter] = []
+_restore: list[Callable[[], None]] = []
+
+
 @contextmanager
 def guard() -> Iterator[Counter]:
-    """Refuses and counts, while it is up, every connection that is not to this machine."""
+    """Refuses and counts, while it is up, every connection that is not to this machine.
+
+    Of several guards that are up at once, each counts; they may come down in any order.
+    """
     counter = Counter()
-    originals = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex", "sendto")}
-    lookups = {name: getattr(socket, name) for name in ("getaddrinfo", "gethostbyname")}
-
-    def checked(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(self: socket.socket, *arguments: Any) -> Any:
-            # sendto takes the address last, after the data and perhaps flags.
-            if self.family in (socket.AF_INET, socket.AF_INET6):
-                address = arguments[-1] if arguments else None
-                if isinstance(address, tuple) and not is_local(address[0]):
-                    counter.refuse(address[0])
-            return original(self, *arguments)
-
-        return call
-
-    def looked_up(original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(host: Any, *arguments: Any, **options: Any) -> Any:
-            if host is not None and not is_local(host):
-                counter.refuse(host)
-            return original(host, *arguments, **options)
-
-        return call
-
-    for name, original in originals.items():
-        setattr(socket.socket, name, checked(original))
-    for name, original in lookups.items():
-        setattr(socket, name, looked_up(original))
+    if not _counters:
+        _restore.extend(_install())
+    _counters.append(counter)
     try:
         yield counter
     finally:
-        for name in originals:
-            delattr(socket.socket, name)
-        for name, original in lookups.items():
-            setattr(socket, name, original)
+        # By identity: counters with equal counts are equal.
+        _counters[:] = [other for other in _counters if other is not counter]
+        while _restore and not _counters:
+            _restore.pop()()
+
+
+def _install() -> Iterator[Callable[[], None]]:
+    """Puts the guard before everything that leaves the machine; yields what takes it away."""
+    for name, place in CALLS.items():
+        setattr(socket.socket, name, _checked(getattr(socket.socket, name), place))
+        yield partial(delattr, socket.socket, name)
+    for name in LOOKUPS:
+        original = getattr(socket, name)
+        setattr(socket, name, _looked_up(original))
+        yield partial(setattr, socket, name, original)
+
+
+def _checked(original: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def call(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            address = next(iter(arguments[place:]), None)
+            if isinstance(address, tuple) and not is_local(address[0]):
+                _refuse(address[0])
+        return original(self, *arguments)
+
+    return call
+
+
+def _looked_up(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host is not None and not is_local(host):
+            _refuse(host)
+        return original(host, *arguments, **options)
+
+    return call
+
+
+def _refuse(target: object) -> None:
+    for counter in _counters:
+        counter.attempts += 1
+    raise NetworkRefused(f"localsel is offline: a connection to {target} was refused")
 
 
 def is_local(host: object) -> bool:

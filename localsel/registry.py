@@ -40,7 +40,7 @@ class Registry:
 
         Raises:
             UsageError: there is none of that name; the nearest one is suggested.
-            LocalselError: a plug-in's module cannot be imported.
+            LocalselError: its module cannot be imported, or does not have it.
         """
         if name not in self.all_places:
             near = difflib.get_close_matches(name, self.names, n=1)
@@ -49,7 +49,7 @@ class Registry:
         module, _, attribute = self.all_places[name].partition(":")
         try:
             return getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a plug-in can be broken in any way
             raise LocalselError(f"The {self.kind} {name!r} cannot be loaded: {error}.") from error
 
     def load_all(self) -> dict[str, Any]:

@@ -37,9 +37,7 @@ class Settings:
         str | None,
         Meta(description="The selector: a GGUF file, or first / random:SEED with no weights."),
     ] = None
-    method: Annotated[str, Meta(description="How to select; see `localsel methods`.")] = (
-        "selectllm"
-    )
+    method: Annotated[str, Meta(description="How to select; see `localsel methods`.")] = "selectllm"
     backend: Annotated[str, Meta(description="What runs the selector; auto goes by the path.")] = (
         "auto"
     )
@@ -83,9 +81,9 @@ class Settings:
         dict[str, str],
         Meta(description="Columns: instruction=COL,input=COL,response=COL. [default: guessed]"),
     ] = field(default_factory=dict)
-    encoding: Annotated[
-        str | None, Meta(description="The data's encoding. [default: UTF-8]")
-    ] = None
+    encoding: Annotated[str | None, Meta(description="The data's encoding. [default: UTF-8]")] = (
+        None
+    )
     max_bad_rows: Annotated[
         float, Meta(ge=0, le=1, description="Stop above this share of broken rows.")
     ] = 0.01
@@ -98,7 +96,7 @@ class Settings:
     ] = None
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=1024)] | None,
-        Meta(description="CPU threads. [default: all cores]")
+        Meta(description="CPU threads. [default: all cores]"),
     ] = None
     out: Annotated[
         Path | None, Meta(description="Write the picks here: .jsonl, or .json / .csv.")
@@ -157,9 +155,15 @@ class Sourced:
 
 Parser = Callable[[object], object]
 
+ROLES = {"instruction", "input", "response"}
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
 
 def _path(value: object) -> object:
-    return Path(str(value)).expanduser() if value is not None else None
+    return Path(value).expanduser() if isinstance(value, str | Path) else value
 
 
 def _share(value: object) -> object:
@@ -170,18 +174,17 @@ def _share(value: object) -> object:
 
 
 def _threshold(value: object) -> object:
-    return None if value in ("off", False) else value
+    return None if value == "off" or value is False else value
 
 
 def _columns(value: object) -> object:
     """`instruction=question,input=context` → a mapping of roles to columns."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    roles = {role.strip(): column.strip() for role, _, column in pairs}
-    if not all(roles.values()) or not set(roles) <= {"instruction", "input", "response"}:
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        value = {role.strip(): column.strip() for role, _, column in pairs}
+    if isinstance(value, dict) and not (all(value.values()) and set(value) <= ROLES):
         raise ValueError("expected instruction=COL, and input=COL, response=COL where they exist")
-    return roles
+    return value
 
 
 PARSERS: dict[str, Parser] = {
@@ -221,16 +224,17 @@ def build(given: Mapping[str, Sourced]) -> Settings:
     values = {name: check(name, sourced, known[name]) for name, sourced in given.items()}
     missing = [name for name in ("data", "budget") if name not in values]
     if missing:
-        raise UsageError(f"A run needs {' and '.join(missing)}.", "Try `localsel run --help`.")
+        flags = " and ".join({"data": "DATA", "budget": "--budget N"}[name] for name in missing)
+        raise UsageError(f"A run needs {flags}.", "See `localsel run --help`.")
     return Settings(**values)
 
 
 def check(name: str, sourced: Sourced, hint: Any) -> Any:
     """One value in its type, within its bounds."""
     try:
-        value = PARSERS.get(name, lambda given: given)(sourced.value)
-        return msgspec.convert(value, hint, strict=False, dec_hook=_decode)
-    except (msgspec.ValidationError, ValueError) as error:
+        parse: Parser = PARSERS.get(name, _as_it_is)
+        return msgspec.convert(parse(sourced.value), hint, strict=False, dec_hook=_decode)
+    except (msgspec.ValidationError, ValueError, RuntimeError) as error:
         raise UsageError(f"{sourced.source} {sourced.value}: expected {expected(name)}.") from error
 
 

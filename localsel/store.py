@@ -166,8 +166,7 @@ class Store:
 
     def instruction(self, pool: str, row: int) -> Instruction:
         found = self._one(
-            "SELECT row, instruction, input, response FROM instructions"
-            " WHERE pool = ? AND row = ?",
+            "SELECT row, instruction, input, response FROM instructions WHERE pool = ? AND row = ?",
             pool,
             row,
         )
@@ -187,7 +186,7 @@ class Store:
         members: Iterable[tuple[int, int | None, float | None, float | None, int | None]],
         facts: Mapping[str, object],
     ) -> None:
-        """`members`: row, cluster, distance to the centre, density, row it is a near-duplicate of."""
+        """Keeps a plan. `members`: row, cluster, distance to the centre, density, twin's row."""
         with self._transaction() as database:
             database.execute(
                 "INSERT INTO plans VALUES (?, ?, ?, ?)",
@@ -224,7 +223,11 @@ class Store:
         left_out = self._all(
             "SELECT row, left_out FROM members WHERE plan = ? AND left_out IS NOT NULL", plan
         )
-        return Plan(tuple(queries), tuple(json.loads(found["quotas"])), {row: reason for row, reason in left_out})
+        return Plan(
+            tuple(queries),
+            tuple(json.loads(found["quotas"])),
+            dict(map(tuple, left_out)),
+        )
 
     def plan_facts(self, plan: str) -> dict[str, Any]:
         found = self._one("SELECT facts FROM plans WHERE plan = ?", plan)
@@ -281,7 +284,9 @@ class Store:
         runs = self.runs()
         found = runs[:1] if name == "last" else [r for r in runs if r["run"].startswith(name)]
         if len(found) != 1:
-            problem = f"{len(found)} runs begin with {name!r}" if found else f"There is no run {name!r}"
+            problem = (
+                f"{len(found)} runs begin with {name!r}" if found else f"There is no run {name!r}"
+            )
             raise UsageError(f"{problem} in {self.home}.", "See `localsel runs`.")
         return found[0]
 
@@ -328,9 +333,7 @@ class Store:
     def picks(self, run: str) -> tuple[Pick, ...]:
         """The selection of a run, best first."""
         names = [item.name for item in fields(Pick)]
-        rows = self._all(
-            f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run
-        )
+        rows = self._all(f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run)
         return tuple(Pick(**dict(row)) for row in rows)
 
     def remove_run(self, run: str) -> None:
@@ -391,9 +394,7 @@ class Store:
 
     # Caches: vectors by text and embedder, digests by path and time stamp.
 
-    def cached_vectors(
-        self, embedder: str, texts: Sequence[bytes]
-    ) -> tuple[Vectors, list[int]]:
+    def cached_vectors(self, embedder: str, texts: Sequence[bytes]) -> tuple[Vectors, list[int]]:
         """Vectors [n, d] of texts, given by digest, and the places of those that are missing.
 
         With nothing cached d is 0: only the embedder knows its width.
@@ -428,7 +429,9 @@ class Store:
                 np.save(file, vectors, allow_pickle=False)
             partial.replace(path)
         except OSError as error:
-            raise WorkspaceError(f"The workspace cannot keep vectors in {path}: {error}.") from error
+            raise WorkspaceError(
+                f"The workspace cannot keep vectors in {path}: {error}."
+            ) from error
         with self._transaction() as database:
             database.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
@@ -500,7 +503,9 @@ def _lock(file: IO[str], run: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise UsageError(f"Another process is working on run {run}.", "Wait for it to end.") from error
+        raise UsageError(
+            f"Another process is working on run {run}.", "Wait for it to end."
+        ) from error
 
 
 def _answer(row: sqlite3.Row) -> Answer:

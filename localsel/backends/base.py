@@ -80,6 +80,10 @@ class Backend(ABC):
     def count_prompt(self, prompt: Prompt) -> int:
         """Tokens of a whole rendered query, the chat template included."""
 
+    def whole(self, prompt: Prompt) -> str:
+        """Everything that the model reads, its chat template included."""
+        return prompt.content + "\n" + prompt.answer
+
     @abstractmethod
     def shorten(self, text: str, room: int) -> str:
         """`text` cut to about `room` tokens: two thirds from its start, one third from its end."""

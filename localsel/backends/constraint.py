@@ -81,7 +81,9 @@ class Constraint:
                 continue
             for token, gain in self._next(index, state, path, evaluate):
                 following = index.get_next_state(state, token)
-                waiting.append((path + (token,), text + self._texts[token], following, score + gain))
+                waiting.append(
+                    (path + (token,), text + self._texts[token], following, score + gain)
+                )
         return np.array([total[label] for label in labels])
 
     def _next(
@@ -91,14 +93,17 @@ class Constraint:
         legal = sorted(index.get_allowed_tokens(state))
         if len(legal) == 1:
             return [(legal[0], 0.0)]
-        masked = mask(index, path, evaluate(path))
-        kept = np.flatnonzero(masked > -np.inf)
-        if not np.isfinite(masked[kept]).all() or not set(kept.tolist()) <= set(legal):
+        logits = evaluate(path)
+        masked = mask(index, path, logits)
+        # Not "> -inf": what is not a number has to be seen, too.
+        if not set(np.flatnonzero(masked != -np.inf).tolist()) <= set(legal):
             raise AnswerError("the constraint was lost: a token outside it kept its probability")
-        if len(kept) == 0:
-            raise AnswerError("no legal token was left")
-        values = masked[kept].astype(np.float64)
-        return list(zip(kept.tolist(), (values - np.logaddexp.reduce(values)).tolist(), strict=True))
+        values = masked[legal].astype(np.float64)
+        if not np.isfinite(logits[legal]).all():
+            raise AnswerError("a logit is not a number")
+        if not np.array_equal(values, logits[legal]):
+            raise AnswerError("the constraint was lost: it changed the logit of a legal token")
+        return list(zip(legal, (values - np.logaddexp.reduce(values)).tolist(), strict=True))
 
     def canary(self, logits: Logits) -> None:
         """Asks for what the model wants to say while only other answers are legal.
@@ -107,10 +112,11 @@ class Constraint:
             BackendError: the forbidden answer came through, or Outlines could not work at all.
         """
         favourite = self._texts.get(int(np.argmax(logits)), "")
-        labels = [label for label in ("7", "12", "13") if not label.startswith(favourite or "x")]
+        # Two first tokens are legal whatever the favourite is: with one, nothing would be masked.
+        labels = [each for each in ("7", "8", "12", "13") if not each.startswith(favourite or "x")]
         try:
             scores = self.score(labels, lambda path: logits.copy())
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing would hold the model
+        except Exception as error:
             raise BackendError(
                 f"Outlines cannot constrain this model: {error or type(error).__name__}.",
                 "Every answer would be a guess; see `localsel doctor`.",
@@ -126,6 +132,6 @@ def mask(index: Any, path: Path, logits: Logits) -> Logits:
     processor = OutlinesCoreLogitsProcessor(index, "numpy")
     for length in range(len(path) + 1):
         tokens = np.array([path[:length]], dtype=np.int64)
-        masked = processor(tokens, logits[np.newaxis].copy())
+        masked: Any = processor(tokens, logits[np.newaxis].copy())
     result: Logits = masked[0]
     return result

@@ -52,8 +52,13 @@ class LlamaCppBackend(Backend):
                 "Give a smaller --context.",
             )
         context = opening.context or min(trained, DEFAULT_CONTEXT)
-        backend = cls(load(path, context, opening.threads), context)
-        backend.run_canary()
+        llama = load(path, context, opening.threads)
+        try:
+            backend = cls(llama, context)
+            backend.run_canary()
+        except BaseException:
+            llama.close()
+            raise
         return backend
 
     def close(self) -> None:
@@ -67,6 +72,12 @@ class LlamaCppBackend(Backend):
     def count_prompt(self, prompt: Prompt) -> int:
         return len(self._head_tokens(prompt)) + len(self._tail_tokens(prompt))
 
+    def whole(self, prompt: Prompt) -> str:
+        tokens = [*self._head_tokens(prompt), *self._tail_tokens(prompt)]
+        return b"".join(self._piece(token, special=True) for token in tokens).decode(
+            "utf-8", "replace"
+        )
+
     def shorten(self, text: str, room: int) -> str:
         start, end = keep_ends(self._tokens(text), room)
         return self._text(start) + CUT + self._text(end)
@@ -78,8 +89,7 @@ class LlamaCppBackend(Backend):
         return tokens
 
     def _text(self, tokens: Sequence[int]) -> str:
-        encoded: bytes = self._llama.detokenize(list(tokens))
-        return encoded.decode("utf-8", "ignore")
+        return b"".join(map(self._piece, tokens)).decode("utf-8", "ignore")
 
     def _head_tokens(self, prompt: Prompt) -> tuple[int, ...]:
         return (*self._before, *self._tokens(prompt.head))
@@ -88,18 +98,32 @@ class LlamaCppBackend(Backend):
         shown = [token for line in prompt.candidates for token in self._tokens(line)]
         return shown + self._tokens(prompt.tail) + self._after + self._tokens(prompt.answer)
 
+    def _after_pick(self, label: str) -> list[int]:
+        """What follows in the answer once `label` is chosen.
+
+        Llama-2's tokenizer puts a space before every text; behind the bracket there is none.
+        """
+        bracket = self._tokens("[")
+        both = self._tokens("[" + after_pick(label))
+        return both[len(bracket) :] if both[: len(bracket)] == bracket else both[1:]
+
     def _wrapping(self) -> tuple[str, str]:
         template = self._llama.metadata.get("tokenizer.chat_template")
         if not template:
             return "", "\n"
-        bos, eos = (self._piece(token, special=True).decode("utf-8", "replace") for token in
-                    (self._llama.token_bos(), self._llama.token_eos()))
+        bos, eos = (
+            self._piece(token, special=True).decode("utf-8", "replace")
+            for token in (self._llama.token_bos(), self._llama.token_eos())
+        )
         return wrap(template, bos, eos)
 
     def _with_bos(self, tokens: list[int]) -> list[int]:
         """A template may or may not write the start token itself: exactly one in the end."""
+        import llama_cpp
+
         bos = self._llama.token_bos()
-        wanted = self._llama.metadata.get("tokenizer.ggml.add_bos_token", "false") == "true"
+        # The key in the file is often missing; llama.cpp knows what its tokenizer does then.
+        wanted = bos >= 0 and llama_cpp.llama_vocab_get_add_bos(self._vocabulary)
         return [bos, *tokens] if wanted and tokens[:1] != [bos] else tokens
 
     # What the model says.
@@ -130,7 +154,7 @@ class LlamaCppBackend(Backend):
             probabilities.append(float(np.exp(now[place])))
             chosen.append(left.pop(place))
             if turn + 1 < ask.quota:
-                self._llama.eval(self._tokens(after_pick(labels[chosen[-1]])))
+                self._llama.eval(self._after_pick(labels[chosen[-1]]))
         return Choice(
             positions=tuple(chosen),
             probabilities=tuple(probabilities),
@@ -174,15 +198,20 @@ class LlamaCppBackend(Backend):
     # What keeps the model to the labels.
 
     @cached_property
+    def _vocabulary(self) -> Any:
+        import llama_cpp
+
+        return llama_cpp.llama_model_get_vocab(self._llama.model)
+
+    @cached_property
     def _constraint(self) -> Constraint:
         import llama_cpp
 
-        vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
         ordinary = (llama_cpp.LLAMA_TOKEN_ATTR_NORMAL, llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED)
         tokens = {
             token: self._piece(token)
             for token in range(self._llama.n_vocab())
-            if llama_cpp.llama_vocab_get_attr(vocabulary, token) & (ordinary[0] | ordinary[1])
+            if llama_cpp.llama_vocab_get_attr(self._vocabulary, token) & (ordinary[0] | ordinary[1])
         }
         return Constraint(tokens, self._llama.token_eos())
 
@@ -191,15 +220,17 @@ class LlamaCppBackend(Backend):
 
         if token < 0:
             return b""
-        vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
         buffer = ctypes.create_string_buffer(256)
-        length = llama_cpp.llama_token_to_piece(vocabulary, token, buffer, 256, 0, special)
+        length = llama_cpp.llama_token_to_piece(self._vocabulary, token, buffer, 256, 0, special)
         return buffer.raw[:length] if length > 0 else b""
 
     def run_canary(self) -> None:
         """Asks for what the constraint forbids; see `Constraint.canary`."""
-        self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
-        self._llama.eval([*self._after, *self._tokens("Best: [")])
+        try:
+            self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
+            self._llama.eval([*self._after, *self._tokens("Best: [")])
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"llama.cpp cannot evaluate a short prompt: {error}.") from error
         self._constraint.canary(self._logits())
 
 

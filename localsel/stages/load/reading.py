@@ -26,6 +26,8 @@ def read(record: Record, layout: Layout) -> Row | BadRow:
         )
     except InputError as error:
         return BadRow(record.row, record.line, error.message)
+    except RecursionError:
+        return BadRow(record.row, record.line, "nested too deeply")
 
 
 def _columns(value: object, kind: str) -> Columns:

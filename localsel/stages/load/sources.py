@@ -136,6 +136,8 @@ def _lines(
         text = decoder.decode(chunk, final=not chunk)
     except UnicodeDecodeError as error:
         raise _undecodable(path, asked, error, line) from error
+    except UnicodeError as error:
+        raise InputError(f"{path} is not {asked}: {error}.", "Try another --encoding.") from error
     if "\0" in text:
         raise _nul(path, asked, chunk, line + text[: text.index("\0")].count("\n"))
     return text.count("\n")

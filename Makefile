@@ -1,0 +1,53 @@
+# make demo: from nothing to a first selection.  make test: what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# llama.cpp's picture and sound parts are not used, and are a quarter of its build.
+export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
+
+.PHONY: help install demo test check fix bench clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(VENV)/installed  ## the virtual environment, nothing else
+
+demo: install  ## the whole pipeline on the bundled example
+	$(BIN)/localsel demo
+
+test: $(VENV)/installed-dev $(VENV)/vocabularies/done check  ## lint, types, import contracts, tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev  ## lint, types and import contracts alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/installed-dev  ## mend what the formatter and the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## the benchmarks, as ratios in one run
+	$(BIN)/localsel bench coreset
+
+clean:  ## away with everything that was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+
+# torch first: hnswlib and llama.cpp build from source meanwhile unpacked wheels are in place.
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --constraint constraints.txt --editable .
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/vocabularies/done: $(VENV)/installed-dev
+	$(BIN)/python -m tests.vocabularies
+	@touch $@

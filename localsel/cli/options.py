@@ -1,0 +1,99 @@
+"""`Settings` → the options of a command: one field, one flag, explained in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from localsel.settings import (
+    Settings,
+    Sourced,
+    build,
+    check,
+    default_workspace,
+    describe,
+    expected,
+    fields,
+    gather,
+    hints,
+    read_file,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+METAVARS = {"map": "ROLE=COL,…", "model": "PATH", "budget": "N", "criteria": "TEXT"}
+
+
+def settings_options(*left_out: str) -> Callable[[Command], Command]:
+    """Adds a flag for every setting but the data and those left out, in their order."""
+
+    def decorate(command: Command) -> Command:
+        names = [name for name in fields() if name not in ("data", *left_out)]
+        command = click.option(
+            "--config", type=click.Path(path_type=Path), help="A settings file to use as well."
+        )(command)
+        for name in reversed(names):
+            command = _option(name)(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str) -> Callable[[Command], Command]:
+    field, bare = fields()[name], hints()[name].__origin__
+    text = describe(name)
+    default = field.default
+    if name == "near_duplicates" or not (default is None or callable(default) or "[" in text):
+        is_share = name.startswith("max_")
+        text += (
+            f" [default: {f'{default:.0%}' if is_share else default}]" if _plain(default) else ""
+        )
+    flag = f"--{name.replace('_', '-')}"
+    if get_origin(bare) is Literal:
+        return click.option(flag, name, type=click.Choice(get_args(bare)), help=text)
+    kind = click.Path() if Path in (bare, *get_args(bare)) else click.STRING
+    metavar = METAVARS.get(name, "PATH" if isinstance(kind, click.Path) else _metavar(name))
+    return click.option(flag, name, type=kind, metavar=metavar, help=text)
+
+
+def _plain(default: object) -> bool:
+    return isinstance(default, str | int | float) and default != ""
+
+
+def _metavar(name: str) -> str:
+    words = expected(name)
+    return "N" if words.startswith("a whole") else "X" if words.startswith("a number") else "NAME"
+
+
+def settings_from(data: Path, config: Path | None, flags: dict[str, object]) -> Settings:
+    """The settings of one run, from flags, environment and files."""
+    given = gather({}, data)
+    if config:
+        given |= read_file(config)
+    typed = {
+        name: Sourced(value, f"--{name.replace('_', '-')}")
+        for name, value in flags.items()
+        if value is not None
+    }
+    return build(given | typed | {"data": Sourced(str(data), "DATA")})
+
+
+def workspace_option(command: Command) -> Command:
+    """`--workspace` for commands that only read or mend what was run."""
+    return click.option(
+        "--workspace", type=click.Path(path_type=Path), metavar="PATH", help=describe("workspace")
+    )(command)
+
+
+def home(workspace: Path | None) -> Path:
+    """The workspace folder: flag, environment, user file, default."""
+    given = gather({"workspace": workspace}, None).get("workspace")
+    found: Path | None = check("workspace", given, hints()["workspace"]) if given else None
+    return found or default_workspace()
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: exactly one document on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)

@@ -1,0 +1,63 @@
+"""Records and texts → what a terminal or a pipe may safely be sent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+# C0 and C1 controls, and what turns text around or hides in it, are shown as symbols: data must
+# not move the cursor, change colours or read differently from what it is.
+_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_HIDDEN = [*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
+_HIDDEN += [*range(0x2060, 0x2070), 0xFEFF, *range(0xD800, 0xE000)]
+SYMBOLS: dict[int, int] = _CONTROLS | dict.fromkeys(_HIDDEN, 0xFFFD)
+
+
+def visible(text: object, width: int | None = None) -> str:
+    """One line of printable text, cut to `width` characters."""
+    shown = str(text).replace("\r\n", " ⏎ ").replace("\n", " ⏎ ").translate(SYMBOLS)
+    if width is not None and len(shown) > width:
+        return shown[: max(width - 1, 0)] + "…"
+    return shown
+
+
+def print_json(document: Any) -> None:
+    """Exactly one document on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+def print_table(head: list[str], rows: list[list[object]], one_line: int | None = None) -> None:
+    """Aligned columns. The column at index `one_line` is cut to what the terminal leaves."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for place, name in enumerate(head):
+        numbers = all(isinstance(row[place], int | float) for row in rows)
+        table.add_column(
+            name,
+            justify="right" if numbers else "left",
+            no_wrap=place == one_line,
+            overflow="ellipsis" if place == one_line else "fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    # A pipe has no width: nothing is cut there.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 100_000).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else visible("" if value is None else value)
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr."""
+    click.echo(text, err=True)

@@ -1,0 +1,59 @@
+"""`localsel show`: a run → its record and its picks."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from localsel.cli.display import summary
+from localsel.cli.options import home, json_option, workspace_option
+from localsel.cli.output import print_json, print_table, say
+from localsel.runs import chosen_rows, run_record
+from localsel.stages.export import Chosen
+from localsel.store import Store
+
+
+@click.command("show", epilog="RUN is an id, the beginning of one, or `last`.")
+@click.argument("run")
+@click.option("--picks", default=20, show_default=True, help="How many picks to print.")
+@workspace_option
+@json_option
+def command(run: str, picks: int, workspace: Path | None, as_json: bool) -> None:
+    """Show what RUN chose, and how."""
+    with closing(Store(home(workspace))) as store:
+        record = run_record(store, run)
+        chosen = [] if as_json else chosen_rows(store, store.run(run))
+    if as_json:
+        print_json(record)
+        return
+    print_picks(chosen[:picks])
+    if len(chosen) > picks:
+        say(f"… and {len(chosen) - picks:,} more; --picks {len(chosen)} shows them all.")
+    for line in [*summary(record, None), *_left_out(record)]:
+        say(line)
+
+
+def _left_out(record: dict[str, Any]) -> list[str]:
+    count = len(record["left_out"])
+    return [f"{count:,} rows were shown in no query; --json lists each with its reason."] * (
+        count > 0
+    )
+
+
+def print_picks(chosen: list[Chosen]) -> None:
+    """A table of picks: rank, row, cluster, probability, who chose it, text."""
+    rows: list[list[object]] = [
+        [
+            each.why["rank"],
+            each.why["row"],
+            each.why["cluster"],
+            each.why["probability"],
+            each.why["chosen_by"],
+            each.instruction.text,
+        ]
+        for each in chosen
+    ]
+    print_table(["rank", "row", "cluster", "prob.", "by", "instruction"], rows, one_line=5)

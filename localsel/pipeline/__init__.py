@@ -1,0 +1,175 @@
+"""Settings → a selection: the stages in their order, read from top to bottom.
+
+`run` is a generator of events. Whoever iterates it drives the run; whoever stops iterating stops
+it, and what was done is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from localsel import offline
+from localsel.backends import BACKENDS
+from localsel.backends.base import Backend, Opening
+from localsel.errors import InputError, UsageError
+from localsel.events import Event
+from localsel.methods import METHODS
+from localsel.methods.base import Method, Pool
+from localsel.pipeline.course import Course
+from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
+from localsel.runs import chosen_rows, run_record
+from localsel.settings import Settings
+from localsel.stages.export import check_writable, export, format_of
+from localsel.stages.prompt import find_template
+from localsel.store import Store
+
+VERSIONED = ("localsel", "llama-cpp-python", "outlines-core", "sentence-transformers", "torch")
+
+
+def run(settings: Settings) -> Iterator[Event]:
+    """One selection, from the file to the picks.
+
+    Yields events; the last one is `done`, with the run's record in its details.
+
+    Raises:
+        LocalselError: with the exit code of what went wrong.
+    """
+    offline.set_variables()
+    with offline.guard() as network, closing(Store(settings.home)) as store:
+        yield from _events(Course(settings, store, network))
+
+
+def _events(course: Course) -> Iterator[Event]:
+    settings, store = course.settings, course.store
+    method: type[Method] = METHODS.load(settings.method)
+    template = find_template(settings.prompt)
+    refuse_early(settings, method)
+    identity = Identity(settings, store)
+    fingerprint = identity.run(method, template)
+    earlier = find_earlier(identity, fingerprint)
+    if earlier and earlier["state"] in ENDED:
+        course.id = earlier["run"]
+        yield course.event("run", state="finished", fingerprint=fingerprint)
+        yield from _finish(course)
+        return
+
+    from localsel.pipeline import choosing, loading, planning
+
+    yield from loading.load(course, identity)
+    with ExitStack() as stack:
+        backend = _open_backend(settings, identity, method, stack)
+        _begin(course, identity, fingerprint, earlier, backend)
+        stack.enter_context(store.lock(course.id))
+        yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
+        with _kept_when_stopped(course):
+            instructions = store.instructions(identity.pool)
+            plan = None
+            if method.needs_plan:
+                if not store.has_plan(identity.plan):
+                    yield from planning.make(course, identity, instructions)
+                store.update_run(course.id, plan=identity.plan)
+                plan = store.plan(identity.plan)
+            pool = Pool(instructions, plan=plan)
+            yield from choosing.choose(course, identity, method, pool, backend, template)
+            yield from _finish(course)
+
+
+def refuse_early(settings: Settings, method: type[Method]) -> None:
+    """Before anything slow: whatever can be refused by looking is refused."""
+    if settings.out:
+        format_of(settings.out)
+        check_writable(settings.out)
+    if method.needs_backend and not settings.model:
+        raise UsageError(
+            f"The method {settings.method!r} needs a model.",
+            "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
+        )
+    if not settings.data.is_file():
+        raise InputError(f"There is no file {settings.data}.")
+
+
+def _open_backend(
+    settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
+) -> Backend | None:
+    """The selector, its canary alive, before the embedding that would be wasted without it."""
+    if not method.needs_backend:
+        return None
+    backend_class: type[Backend] = BACKENDS.load(identity.backend)
+    opening = Opening(str(settings.model), settings.context, settings.threads)
+    return stack.enter_context(closing(backend_class.open(opening)))
+
+
+def _begin(
+    course: Course,
+    identity: Identity,
+    fingerprint: str,
+    earlier: Mapping[str, Any] | None,
+    backend: Backend | None,
+) -> None:
+    """Names the run: the one that goes on, or a new one."""
+    name = str(course.settings.model)
+    facts: dict[str, Any] = {
+        "selector": None,
+        "backend": None,
+        "repeatable": backend.repeatable if backend else True,
+        "versions": _versions(),
+    }
+    if backend:
+        sha256 = identity.selector
+        facts["selector"] = {"name": Path(name).stem, "path": name, "sha256": sha256}
+        facts["backend"] = identity.backend
+    if earlier:
+        course.id = earlier["run"]
+        for stage, seconds in earlier["facts"].get("seconds_by_stage", {}).items():
+            course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
+    else:
+        settings = plain(course.settings)
+        course.id = course.store.start_run(fingerprint, identity.pool, settings, facts)
+
+
+@contextmanager
+def _kept_when_stopped(course: Course) -> Iterator[None]:
+    """Writes down how the run ended, whatever ended it."""
+    course.store.update_run(course.id, state="running", facts={})
+    state = "failed"
+    try:
+        yield
+        state = ""
+    except (KeyboardInterrupt, GeneratorExit):
+        state = "interrupted"
+        raise
+    finally:
+        if state:
+            course.store.update_run(course.id, state=state, facts=course.so_far())
+
+
+def _finish(course: Course) -> Iterator[Event]:
+    """export: the file, if one was asked for, and the record."""
+    settings, store = course.settings, course.store
+    stored = store.run(course.id)
+    course.stage = "export"
+    if settings.out:
+        with course.timed("export"):
+            yield course.event("stage", total=settings.budget)
+            export(chosen_rows(store, stored), format_of(settings.out), settings.out)
+    if stored["state"] not in ENDED:
+        totals = store.answer_totals(course.id)
+        over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
+        state = "over-limit" if over else "finished"
+        store.update_run(course.id, state=state, facts=course.so_far())
+    record = run_record(store, course.id)
+    yield course.event("done", done=record["picked"], total=record["budget"], record=record)
+
+
+def _versions() -> dict[str, str | None]:
+    def installed(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return {name: installed(name) for name in VERSIONED}

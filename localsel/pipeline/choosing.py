@@ -1,0 +1,88 @@
+"""choose: a method, a plan and an open selector → the ranked picks, in the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+
+from localsel.backends.base import Backend
+from localsel.errors import LocalselError
+from localsel.events import Event
+from localsel.methods.base import Journal, Method, Pool, Tools
+from localsel.pipeline.course import Course
+from localsel.pipeline.identity import Identity
+from localsel.records import Answer, Pick
+from localsel.stages.prompt import Template
+
+
+def choose(
+    course: Course,
+    identity: Identity,
+    method: type[Method],
+    pool: Pool,
+    backend: Backend | None,
+    template: Template,
+) -> Iterator[Event]:
+    """Asks what is not answered yet. Every answer is committed before its event is sent."""
+    settings, store = course.settings, course.store
+    journal = Journal(store.answers(course.id), lambda answer: store.add_answer(course.id, answer))
+    selector = identity.selector if backend else ""
+    tools = Tools(settings, journal, backend, template, selector)
+    total = len(pool.plan.queries) * settings.orders if pool.plan else settings.budget
+    picks: list[Pick] = []
+    done = 0
+    with course.timed("choose"):
+        yield course.event("stage", total=total, cached=len(journal.finished))
+        for step in method(tools).picks(pool, settings.budget):
+            if isinstance(step, Answer):
+                done += settings.orders if step.outcome == "forced" else 1
+                yield _answered(course, step, done, total, journal)
+            else:
+                picks.append(step)
+                if pool.plan is None:
+                    yield course.event("progress", done=len(picks), total=total)
+        check(picks, settings.budget, settings.method)
+        store.set_picks(course.id, ranked(picks))
+
+
+def _answered(course: Course, answer: Answer, done: int, total: int, journal: Journal) -> Event:
+    return course.event(
+        "answer",
+        done=done,
+        total=total,
+        query=answer.query,
+        order=answer.order,
+        outcome=answer.outcome,
+        prompt_tokens=answer.prompt_tokens,
+        seconds=round(answer.seconds, 4),
+        earlier=(answer.query, answer.order) in journal.finished,
+    )
+
+
+def check(picks: Sequence[Pick], budget: int, method: str) -> None:
+    """A selection has exactly `budget` picks, all distinct, whoever made it."""
+    distinct = len({pick.row for pick in picks})
+    if not len(picks) == distinct == budget:
+        raise LocalselError(
+            f"The method {method!r} made {len(picks)} picks of {distinct} rows for a budget of"
+            f" {budget}: a defect in the method."
+        )
+
+
+def ranked(picks: Sequence[Pick]) -> list[Pick]:
+    """First picks of the clusters in the order of their centres, then second picks, and so on.
+
+    Picks without a cluster keep the order in which they were made.
+    """
+    if any(pick.cluster is None for pick in picks):
+        return [replace(pick, rank=rank) for rank, pick in enumerate(picks, start=1)]
+    by_cluster = sorted(picks, key=attrgetter("cluster", "turn", "query"))
+    turns = [
+        replace(pick, turn=turn)
+        for _, own in groupby(by_cluster, attrgetter("cluster"))
+        for turn, pick in enumerate(own)
+    ]
+    turns.sort(key=attrgetter("turn", "cluster"))
+    return [replace(pick, rank=rank) for rank, pick in enumerate(turns, start=1)]

@@ -1,0 +1,58 @@
+"""What the stages of one run share: settings, workspace, events and the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from localsel.events import Event, Kind, Stage
+from localsel.offline import Counter
+from localsel.settings import Settings
+from localsel.store import Store
+
+T = TypeVar("T")
+Steps = Generator[Event, None, T]
+
+
+@dataclass
+class Course:
+    """One run on its way. `id` is empty until the run is known; `seconds` adds up restarts."""
+
+    settings: Settings
+    store: Store
+    network: Counter
+    id: str = ""
+    stage: Stage = "load"
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def event(self, kind: Kind, done: int = 0, total: int = 0, **details: object) -> Event:
+        """Something that happened in the stage that is on."""
+        return Event(kind, self.stage, self.id, done, total, details)
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        """The stage is on, and its seconds count, until the block ends."""
+        self.stage, started = stage, time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+    def progress(self, steps: Generator[tuple[int, int], None, T]) -> Steps[T]:
+        """Passes a stage's (done, total) on as events, and its result back."""
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
+            yield self.event("progress", done=done, total=total)
+
+    def so_far(self) -> dict[str, Any]:
+        """What the record says of time and network."""
+        seconds = {stage: round(value, 3) for stage, value in self.seconds.items()}
+        return {"seconds_by_stage": seconds, "connections_attempted": self.network.attempts}

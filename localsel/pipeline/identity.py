@@ -1,0 +1,166 @@
+"""Settings → fingerprints: what makes one run, plan or pool the same as another.
+
+Data, models and prompt count by content, options by value; what cannot change the selection does
+not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from localsel.errors import UsageError
+from localsel.methods.base import Method
+from localsel.settings import OUTSIDE_FINGERPRINT, Settings
+from localsel.stages.prompt import Template
+from localsel.store import Store
+
+# Raised whenever the same settings would select other rows than before.
+ALGORITHM = 1
+ENDED = ("finished", "over-limit")
+PLANNED_BY = ("budget", "grouping", "clusters", "query_size", "min_cluster", "near_duplicates")
+SCRIPTED = ("first", "random", "abstain")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The digests of one run's settings; those of files are cached in the workspace."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def data(self) -> str:
+        return self._digest(self.settings.data)
+
+    @property
+    def pool(self) -> str:
+        """The same rows, read in the same way."""
+        settings = self.settings
+        return digest({"data": self.data, "map": settings.map, "encoding": settings.encoding})
+
+    @property
+    def backend(self) -> str:
+        """`auto` goes by what the model's name says."""
+        if self.settings.backend != "auto":
+            return self.settings.backend
+        rule = str(self.settings.model).partition(":")[0]
+        return "scripted" if rule in SCRIPTED and not Path(rule).exists() else "llamacpp"
+
+    @property
+    def selector(self) -> str:
+        """The sha256 of the weights, or of what was named instead of weights."""
+        path = Path(str(self.settings.model)).expanduser()
+        if self.backend != "scripted" and path.is_file():
+            return self._digest(path)
+        return hashlib.sha256(str(self.settings.model).encode()).hexdigest()
+
+    @property
+    def embedder_folder(self) -> Path:
+        from localsel.stages.embed import default_embedder
+
+        return self.settings.embedder or default_embedder()
+
+    @property
+    def embedder(self) -> str:
+        """One digest for everything in the embedder's folder."""
+        from localsel.stages.embed import folder_fingerprint
+
+        folder = self.embedder_folder
+        known = self.store.cached_digest(folder) if folder.is_dir() else None
+        if known is None:
+            known = folder_fingerprint(folder)
+            self.store.add_digest(folder, known)
+        return known
+
+    @property
+    def plan(self) -> str:
+        """The same queries."""
+        names = (*PLANNED_BY, "index", "seed")
+        options: dict[str, object] = {name: getattr(self.settings, name) for name in names}
+        return digest(
+            options | {"pool": self.pool, "embedder": self.embedder, "algorithm": ALGORITHM}
+        )
+
+    @property
+    def index(self) -> str:
+        """The same graph of neighbours."""
+        return digest({"pool": self.pool, "embedder": self.embedder, "seed": self.settings.seed})
+
+    def run(self, method: type[Method], template: Template) -> str:
+        """The same selection."""
+        options: dict[str, object] = {
+            name: value
+            for name, value in asdict(self.settings).items()
+            if name not in OUTSIDE_FINGERPRINT
+        }
+        content = {
+            "algorithm": ALGORITHM,
+            "data": self.data,
+            "selector": self.selector if method.needs_backend else None,
+            "backend": self.backend if method.needs_backend else None,
+            "embedder": self.embedder if method.needs_vectors else None,
+            "prompt": asdict(template) if method.needs_backend else None,
+        }
+        return digest(options | content)
+
+    def _digest(self, path: Path) -> str:
+        known = self.store.cached_digest(path)
+        if known is None:
+            with path.open("rb") as file:
+                known = hashlib.file_digest(file, "sha256").hexdigest()
+            self.store.add_digest(path, known)
+        return known
+
+
+def find_earlier(identity: Identity, fingerprint: str) -> dict[str, Any] | None:
+    """The run to go on with, or to report again; None for a new one.
+
+    Raises:
+        UsageError: `--resume always`, and nothing to resume; says what changed.
+    """
+    settings, store = identity.settings, identity.store
+    if settings.resume == "never":
+        return None
+    runs = store.runs_of(fingerprint)
+    unfinished = [run for run in runs if run["state"] not in ENDED]
+    if settings.resume == "always" and not unfinished:
+        raise UsageError(_why_not(identity))
+    return next(iter(unfinished or runs), None)
+
+
+def _why_not(identity: Identity) -> str:
+    pool = identity.pool
+    others = [
+        run for run in identity.store.runs() if run["pool"] == pool and run["state"] not in ENDED
+    ]
+    if not others:
+        return f"There is no unfinished run of {identity.settings.data} to resume."
+    now, then = plain(identity.settings), others[0]["settings"]
+    changed = [name for name in now if name not in NEVER_NAMED and now[name] != then.get(name)]
+    names = ", ".join(changed) or "the content of the model, the embedder or the prompt"
+    return f"Run {others[0]['run']} cannot be resumed: changed since then: {names}."
+
+
+# These may differ between two starts of the same run.
+NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt"}
+
+
+def plain(settings: Settings) -> dict[str, Any]:
+    """The settings as the workspace keeps them."""
+    kept: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=str))
+    return kept
+
+
+def digest(content: Mapping[str, object]) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def text_digest(text: str) -> bytes:
+    """What identifies an instruction's text in caches and among duplicates."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()

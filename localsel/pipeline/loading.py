@@ -1,0 +1,77 @@
+"""load: the data file → the pool in the workspace, broken rows told and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from localsel.errors import InputError, UsageError
+from localsel.events import Event
+from localsel.pipeline.course import Course
+from localsel.pipeline.identity import Identity, text_digest
+from localsel.records import Instruction
+from localsel.settings import Settings
+from localsel.stages.load import BadRow, open_rows
+
+TOLD = 5
+EVERY = 5000
+
+
+def load(course: Course, identity: Identity) -> Iterator[Event]:
+    """Reads the file, unless the workspace has this pool already.
+
+    Raises:
+        InputError: the file cannot be read, or too many of its rows are broken.
+        UsageError: the budget is larger than the pool.
+    """
+    if not course.store.has_pool(identity.pool):
+        with course.timed("load"):
+            yield from _read(course, identity)
+    pool = course.store.pool(identity.pool)
+    check_bad_rows(course.settings, pool["rows"], pool["bad"])
+    distinct = pool["rows"] - pool["duplicates"]
+    if course.settings.budget > distinct:
+        raise UsageError(
+            f"A budget of {course.settings.budget:,} is more than the {distinct:,} distinct"
+            f" instructions in {course.settings.data}.",
+            "Choose a smaller --budget.",
+        )
+
+
+def _read(course: Course, identity: Identity) -> Iterator[Event]:
+    settings = course.settings
+    layout, rows = open_rows(settings.data, columns=settings.map, encoding=settings.encoding)
+    yield course.event("stage")
+    yield course.event("note", text=f"{settings.data}: {layout.describe()}")
+    described = layout.describe()
+    with course.store.add_pool(identity.pool, settings.data, identity.data, described) as writer:
+        for row in rows:
+            if isinstance(row, BadRow):
+                writer.add_bad(row.row, row.line, row.reason)
+                if writer.bad <= TOLD:
+                    yield course.event("warning", text=_tell(settings.data, row))
+            else:
+                instruction = Instruction(row.row, row.instruction, row.input, row.response)
+                writer.add(instruction, text_digest(instruction.text), row.columns)
+            if (writer.rows + writer.bad) % EVERY == 0:
+                yield course.event("progress", done=writer.rows)
+        check_bad_rows(settings, writer.rows, writer.bad)
+    yield course.event("progress", done=writer.rows, total=writer.rows)
+    bad = f"; {writer.bad:,} broken rows skipped" if writer.bad else ""
+    yield course.event("note", text=f"{writer.rows:,} instructions{bad}.")
+
+
+def _tell(path: Path, bad: BadRow) -> str:
+    line = f", line {bad.line}" if bad.line is not None else ""
+    return f"{path}{line}, row {bad.row}: {bad.reason}"
+
+
+def check_bad_rows(settings: Settings, rows: int, bad: int) -> None:
+    if rows == 0:
+        raise InputError(f"{settings.data} holds no instruction that can be read.")
+    if bad > settings.max_bad_rows * (rows + bad):
+        raise InputError(
+            f"{bad:,} of {rows + bad:,} rows of {settings.data} are broken,"
+            f" more than the {settings.max_bad_rows:.1%} that are allowed.",
+            "Mend them, or raise --max-bad-rows.",
+        )
