@@ -39,10 +39,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 
-# torch first: hnswlib and llama.cpp build from source meanwhile unpacked wheels are in place.
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --constraint constraints.txt --editable .
-	@touch $@ $(VENV)/installed
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --constraint constraints.txt --editable '.[dev]'

@@ -82,7 +82,7 @@ class Constraint:
             for token, gain in self._next(index, state, path, evaluate):
                 following = index.get_next_state(state, token)
                 waiting.append(
-                    (path + (token,), text + self._texts[token], following, score + gain)
+                    ((*path, token), text + self._texts[token], following, score + gain)
                 )
         return np.array([total[label] for label in labels])
 

@@ -213,7 +213,9 @@ class LlamaCppBackend(Backend):
             for token in range(self._llama.n_vocab())
             if llama_cpp.llama_vocab_get_attr(self._vocabulary, token) & (ordinary[0] | ordinary[1])
         }
-        return Constraint(tokens, self._llama.token_eos())
+        # BERT's tokenizer, for one, has no end token: then an id that no token has.
+        eos = self._llama.token_eos()
+        return Constraint(tokens, eos if eos >= 0 else self._llama.n_vocab())
 
     def _piece(self, token: int, special: bool = False) -> bytes:
         import llama_cpp
@@ -225,13 +227,24 @@ class LlamaCppBackend(Backend):
         return buffer.raw[:length] if length > 0 else b""
 
     def run_canary(self) -> None:
-        """Asks for what the constraint forbids; see `Constraint.canary`."""
-        try:
-            self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
-            self._llama.eval([*self._after, *self._tokens("Best: [")])
-        except (RuntimeError, ValueError) as error:
-            raise BackendError(f"llama.cpp cannot evaluate a short prompt: {error}.") from error
-        self._constraint.canary(self._logits())
+        """Asks twice for what the constraint forbids; see `Constraint.canary`.
+
+        The second time only the head is still there: a recurrent model cannot go back to it.
+        """
+        seen = []
+        for _ in range(2):
+            try:
+                self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
+                self._llama.eval([*self._after, *self._tokens("Best: [")])
+            except (RuntimeError, ValueError) as error:
+                raise BackendError(f"llama.cpp cannot evaluate a short prompt: {error}.") from error
+            seen.append(self._logits())
+        if not np.allclose(*seen, atol=1e-3):
+            raise BackendError(
+                "This model cannot go back to an earlier place of its prompt.",
+                "Recurrent and hybrid models cannot be used.",
+            )
+        self._constraint.canary(seen[0])
 
 
 def load(path: Path, context: int, threads: int | None) -> Any:

@@ -43,10 +43,17 @@ class SelectLLM(Method):
     def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
         assert pool.plan is not None
         texts = {instruction.row: instruction.text for instruction in pool.instructions}
+        self._measure(pool.plan.queries, texts)
         winners: dict[int, tuple[int, ...]] = {}
         by_round = attrgetter("round")
         for _, queries in groupby(sorted(pool.plan.queries, key=by_round), key=by_round):
             yield from self._round(tuple(queries), texts, winners)
+
+    def _measure(self, queries: tuple[Query, ...], texts: dict[int, str]) -> None:
+        """Counts all tokens before the first question: a context too small is refused now."""
+        for query in queries:
+            if query.quota < len(query.rows):
+                self._fitter.fit([texts[row] for row in query.rows], query.quota)
 
     def _round(
         self, queries: tuple[Query, ...], texts: dict[int, str], winners: dict[int, tuple[int, ...]]
