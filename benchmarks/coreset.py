@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsel.errors import LocalselError
-from localsel.kcenter import KCenter, kcenter
+from localsel.coreset import KCenter, kcenter
 
 LARGE = 500_000
 MEMORY_LIMIT_GB = 6.0

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localsel.api import Selection, run
     from localsel.errors import LocalselError
-    from localsel.kcenter import KCenter, kcenter
+    from localsel.coreset import KCenter, kcenter
     from localsel.settings import Settings
 
 __all__ = ["KCenter", "LocalselError", "Selection", "Settings", "kcenter", "run"]
 
 _PLACES = {
-    "KCenter": "localsel.kcenter",
+    "KCenter": "localsel.coreset",
     "LocalselError": "localsel.errors",
     "Selection": "localsel.api",
     "Settings": "localsel.settings",
-    "kcenter": "localsel.kcenter",
+    "kcenter": "localsel.coreset",
     "run": "localsel.api",
 }
 

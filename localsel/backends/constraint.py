@@ -81,9 +81,7 @@ class Constraint:
                 continue
             for token, gain in self._next(index, state, path, evaluate):
                 following = index.get_next_state(state, token)
-                waiting.append(
-                    ((*path, token), text + self._texts[token], following, score + gain)
-                )
+                waiting.append(((*path, token), text + self._texts[token], following, score + gain))
         return np.array([total[label] for label in labels])
 
     def _next(

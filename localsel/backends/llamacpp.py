@@ -61,6 +61,13 @@ class LlamaCppBackend(Backend):
             raise
         return backend
 
+    @property
+    def parameters(self) -> int:
+        """Weights of the model, counted."""
+        import llama_cpp
+
+        return int(llama_cpp.llama_model_n_params(self._llama.model))
+
     def close(self) -> None:
         self._llama.close()
 

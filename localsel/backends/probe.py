@@ -68,10 +68,20 @@ def read_header(path: Path) -> dict[str, str | int | None]:
         "vocabulary": llama.n_vocab(),
         "layers": int(metadata.get(f"{architecture}.block_count", 0)),
         "width": int(metadata.get(f"{architecture}.embedding_length", 0)),
-        "file_type": int(file_type) if file_type else None,
+        "quantisation": _quantisation(int(file_type)) if file_type else None,
         "tokenizer": metadata.get("tokenizer.ggml.pre") or metadata.get("tokenizer.ggml.model"),
         "chat_template": metadata.get("tokenizer.chat_template"),
     }
+
+
+def _quantisation(file_type: int) -> str:
+    """`Q4_K_M` and the like, as llama.cpp's own constants name them."""
+    import llama_cpp
+
+    for name in dir(llama_cpp):
+        if name.startswith("LLAMA_FTYPE_") and getattr(llama_cpp, name) == file_type:
+            return name.removeprefix("LLAMA_FTYPE_").removeprefix("ALL_").removeprefix("MOSTLY_")
+    return f"type {file_type}"
 
 
 def main() -> None:

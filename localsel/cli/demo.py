@@ -35,7 +35,7 @@ def command(workspace: Path | None) -> None:
         workspace=home(workspace),
         resume="never",
     )
-    say("The pool is examples/pool.jsonl; the selector is a toy, made to show how this works.")
+    say("The bundled pool, and a toy selector that is here to show how it works.")
     record = follow(settings)
     with closing(Store(settings.home)) as store:
         run = store.run(str(record["id"]))

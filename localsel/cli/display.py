@@ -214,12 +214,12 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
     if record["queries"]:
         lines.append(
             f"{record['clusters']:,} clusters, {record['queries']:,} queries,"
-            f" {record['prompt_tokens']:,} prompt tokens, {record['abstained']:,} unanswered,"
-            f" {record['fallbacks']:,} picks filled at random."
+            f" {record['prompt_tokens']:,} prompt tokens,"
+            f" {record['abstained']:,} unanswered, {record['fallbacks']:,} fallbacks."
         )
     if record["radius"] is not None:
         lines.append(
-            f"Covering radius {record['radius']:.3f} (random centres"
+            f"Covering radius {record['radius']:.3f} (random"
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
             f" (random {record['random_mean_distance']:.3f})."
         )

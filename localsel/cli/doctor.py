@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -153,10 +153,3 @@ def workspace_health(folder: Path) -> Finding:
     if found.state == "ok" and shutil.disk_usage(folder).free < LITTLE_DISK:
         return Finding("workspace", "warning", found.seen, "Little disk left: 2 GiB are advised.")
     return found
-
-
-def installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -70,15 +70,16 @@ def model_card(path: Path) -> dict[str, object]:
     header = probe(path)
     template = header.pop("chat_template")
     backend = LlamaCppBackend.open(Opening(str(path)))
-    context = backend.context
+    context, parameters = backend.context, backend.parameters
     backend.close()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         **header,
+        "parameters": parameters,
         "mebibytes": round(path.stat().st_size / 2**20, 1),
         "context_used": context,
-        "chat_template": "yes" if template else "no",
+        "chat_template": bool(template),
         "takes_a_system_message": takes_system(str(template)) if template else None,
         "sha256": digest,
         "canary": "held: a forbidden answer did not come through",

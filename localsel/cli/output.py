@@ -37,22 +37,27 @@ def print_table(head: list[str], rows: list[list[object]], one_line: int | None 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    in_terminal = sys.stdout.isatty()
+    fill = in_terminal and one_line is not None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=fill)
     for place, name in enumerate(head):
         numbers = all(isinstance(row[place], int | float) for row in rows)
         table.add_column(
             name,
             justify="right" if numbers else "left",
-            no_wrap=place == one_line,
+            ratio=1 if fill and place == one_line else None,
+            no_wrap=one_line is not None,
             overflow="ellipsis" if place == one_line else "fold",
         )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     # A pipe has no width: nothing is cut there.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 100_000).print(table)
+    Console(highlight=False, width=None if in_terminal else 100_000).print(table)
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else visible("" if value is None else value)

@@ -49,10 +49,11 @@ def follow(settings: Settings) -> dict[str, object]:
 def watch(events: Iterable[Event], settings: Settings) -> dict[str, object]:
     """Shows every event; the record is in the last."""
     record: dict[str, object] = {}
-    with open_display(settings.display) as display:
+    display = open_display(settings.display)
+    with display:
         for event in events:
             display.show(event)
             if event.event == "done":
                 record = dict(event.details["record"])  # type: ignore[call-overload]
-        display.summarise(record, settings.out)
+    display.summarise(record, settings.out)
     return record

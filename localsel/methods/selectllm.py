@@ -157,17 +157,16 @@ class SelectLLM(Method):
         """The winners of one query: most votes, then most probable, then by a seeded draw."""
         answers = sorted(answers, key=attrgetter("order"))
         first = answers[0]
-        valid = [answer for answer in answers if answer.outcome != "abstained"] or answers
+        valid = [answer for answer in answers if answer.outcome != "abstained"]
         votes = {row: sum(row in answer.chosen for answer in valid) for row in first.shown}
-        if len(answers) > 1:
+        winners = list(first.chosen)
+        if len(answers) > 1 and valid:
             draw = np.random.default_rng(self._tie_seed(query)).permutation(len(first.shown))
             lots = dict(zip(sorted(first.shown), draw.tolist(), strict=True))
-            ranked = sorted(
+            first_choice = sorted(
                 first.shown, key=lambda row: (-votes[row], -support(row, valid), lots[row])
             )
-            winners = ranked[: query.quota]
-        else:
-            winners = list(first.chosen)
+            winners = first_choice[: query.quota]
         return [
             Pick(
                 row=row,
@@ -217,10 +216,9 @@ def probability(row: int, answers: list[Answer]) -> float | None:
 
 
 def chosen_by(valid: list[Answer], orders: int) -> ChosenBy:
-    """How a query's winners came about."""
-    outcomes = {answer.outcome for answer in valid}
-    if outcomes == {"forced"}:
-        return "forced"
-    if outcomes == {"abstained"}:
+    """How a query's winners came about; `valid` are its answers that did not abstain."""
+    if not valid:
         return "fallback"
+    if valid[0].outcome == "forced":
+        return "forced"
     return "vote" if orders > 1 else "model"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from localsel.kcenter import kcenter
+from localsel.coreset import kcenter
 from localsel.records import Clusters, Rows, Vectors
 
 Progress = Callable[[int, int], None]
@@ -106,10 +107,13 @@ def diverse(vectors: Vectors, count: int, seed: int, query_size: int) -> Cluster
 def _by_distance(vectors: Vectors, topics: int, seed: int) -> Rows:
     """[topics, n]: for each k-means cluster every instruction, nearest to its centroid first."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     # Sums over several threads come in any order, and with them the last bits of the centroids.
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Fewer distinct vectors than topics: some topics are alike, and take turns all the same.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         means = KMeans(topics, n_init=1, random_state=seed).fit(vectors)
         distances = means.transform(vectors)
     return np.argsort(distances, axis=0, kind="stable").T.astype(np.int64)

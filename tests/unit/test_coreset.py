@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from localsel import kcenter as module
 from localsel.errors import UsageError
-from localsel.kcenter import KCenter, kcenter
+from localsel.coreset import KCenter, kcenter
 
 if callable(module):  # the package's face shows the function under the module's name
-    module = sys.modules["localsel.kcenter"]
+    module = sys.modules["localsel.coreset"]
 
 Vectors = NDArray[np.float32]
 # The first call compiles, which no deadline should count.
@@ -264,5 +264,5 @@ def test_nowhere_to_keep_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_numba_is_loaded_by_the_first_call_only() -> None:
-    code = "import sys, localsel.kcenter; sys.exit('numba' in sys.modules)"
+    code = "import sys, localsel.coreset; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
