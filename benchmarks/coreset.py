@@ -21,8 +21,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.errors import LocalselError
 from localsel.coreset import KCenter, kcenter
+from localsel.errors import LocalselError
 
 LARGE = 500_000
 MEMORY_LIMIT_GB = 6.0

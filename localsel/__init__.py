@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from localsel.api import Selection, run
-    from localsel.errors import LocalselError
     from localsel.coreset import KCenter, kcenter
+    from localsel.errors import LocalselError
     from localsel.settings import Settings
 
 __all__ = ["KCenter", "LocalselError", "Selection", "Settings", "kcenter", "run"]

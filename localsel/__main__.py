@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from types import FrameType
 
 from localsel.errors import LocalselError
+
+
+STOPPED = "localsel: stopped; what was done is kept, and the same command goes on from there."
 
 
 def main() -> None:
@@ -16,12 +18,12 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        localsel(standalone_mode=False)
-        code = 0
+        # Where a command ends with click's `Exit`, its code comes back as a value.
+        code = localsel(standalone_mode=False) or 0
     except Exception as error:  # noqa: BLE001 - the outermost frame decides how each kind ends
         code = _explain(error)
     except KeyboardInterrupt:
-        print("\nlocalsel: stopped; what was done is kept.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         code = 130
     sys.exit(code)
 
@@ -34,21 +36,21 @@ def _explain(error: Exception) -> int:
     """The exit code of an expected failure; an unexpected one is a defect and is raised."""
     import click
 
+    from localsel.cli.output import visible
+
     match error:
         case LocalselError():
-            print(f"localsel: {error}", file=sys.stderr)
-            return error.exit_code
-        case click.exceptions.Exit():
+            # A message may quote data: one line, and nothing that a terminal would obey.
+            print(f"localsel: {visible(error)}", file=sys.stderr)
             return error.exit_code
         case click.Abort():
+            # Of a question it is the answer no; of anything else it is ctrl+c.
+            if isinstance(error.__cause__, KeyboardInterrupt):
+                print(STOPPED, file=sys.stderr)
             return 130
         case click.ClickException():
             error.show()
             return error.exit_code
-        case BrokenPipeError():
-            # Whoever read our output has seen enough; nothing may be flushed into it any more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         case _:
             raise error
 

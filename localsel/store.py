@@ -78,27 +78,44 @@ class Store:
             for folder in ("vectors", "indexes", "locks"):
                 (home / folder).mkdir(exist_ok=True, mode=0o700)
             self._database = self._open(home / "localsel.db")
-        except (OSError, sqlite3.Error) as error:
+        except FileExistsError as error:
             raise WorkspaceError(
-                f"The workspace {home} cannot be used: {error}.", "Choose one with --workspace."
+                f"The workspace {home} is a file, not a folder.", "Choose one with --workspace."
+            ) from error
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise WorkspaceError(
+                f"The workspace {home} cannot be used: {reason}.", "Choose one with --workspace."
             ) from error
 
     def _open(self, path: Path) -> sqlite3.Connection:
         path.touch(mode=0o600)
         database = sqlite3.connect(path, isolation_level=None, timeout=30)
         database.row_factory = sqlite3.Row
+        try:
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        """Makes the tables if there are none yet."""
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            script = f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-            database.executescript(script)
-        elif version != VERSION:
+        if _format(database) == 0:
+            database.execute("BEGIN IMMEDIATE")
+            # Another process may have made them while this one waited.
+            if _format(database) == 0:
+                for statement in SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {VERSION}")
+            database.execute("COMMIT")
+        if (found := _format(database)) != VERSION:
             raise WorkspaceError(
-                f"The workspace {self.home} has format {version}; this localsel reads {VERSION}.",
+                f"The workspace {self.home} has format {found}; this localsel reads {VERSION}.",
                 "Choose another with --workspace.",
             )
-        return database
 
     def close(self) -> None:
         self._database.close()
@@ -186,18 +203,21 @@ class Store:
         members: Iterable[tuple[int, int | None, float | None, float | None, int | None]],
         facts: Mapping[str, object],
     ) -> None:
-        """Keeps a plan. `members`: row, cluster, distance to the centre, density, twin's row."""
+        """Keeps a plan. `members`: row, cluster, distance to the centre, density, twin's row.
+
+        Two processes may make the same plan at once: it is kept once.
+        """
         with self._transaction() as database:
             database.execute(
-                "INSERT INTO plans VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?)",
                 (plan, pool, json.dumps(made.quotas), json.dumps(facts)),
             )
             database.executemany(
-                "INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?, ?, ?, ?)",
                 ((plan, *member, made.left_out.get(member[0])) for member in members),
             )
             database.executemany(
-                "INSERT INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO queries VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     (plan, query.id, query.cluster, query.round, query.quota)
                     + (json.dumps(query.rows), json.dumps(query.sources), query.final)
@@ -373,6 +393,7 @@ class Store:
             "SELECT count(*) AS answers, coalesce(sum(outcome = 'abstained'), 0) AS abstained,"
             " coalesce(sum(prompt_tokens), 0) AS prompt_tokens,"
             " coalesce(sum(seconds), 0) AS answer_seconds,"
+            " coalesce(sum(json_array_length(shortened)), 0) AS shortened,"
             " (SELECT count(*) FROM queries JOIN runs USING (plan) WHERE run = ?1) AS queries"
             " FROM answers WHERE run = ?1",
             run,
@@ -411,13 +432,25 @@ class Store:
                 chunk, place = where[text]
                 by_chunk.setdefault(chunk, []).append((index, place))
         vectors = np.empty((len(texts), 0), dtype=np.float32)
+        missing = {index for index, text in enumerate(texts) if text not in where}
         for chunk, places in by_chunk.items():
-            stored = np.load(self.home / "vectors" / f"{chunk}.npy", mmap_mode="r")
+            targets, sources = zip(*places, strict=True)
+            stored = self._chunk(chunk)
+            if stored is None:
+                missing.update(targets)
+                continue
             if not vectors.shape[1]:
                 vectors = np.empty((len(texts), stored.shape[1]), dtype=np.float32)
-            targets, sources = zip(*places, strict=True)
             vectors[list(targets)] = stored[list(sources)]
-        return vectors, [index for index, text in enumerate(texts) if text not in where]
+        return vectors, sorted(missing)
+
+    def _chunk(self, name: str) -> Vectors | None:
+        """Vectors that were written together; None if their file is gone or broken."""
+        try:
+            found: Vectors = np.load(self.home / "vectors" / f"{name}.npy", mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return None
+        return found
 
     def add_vectors(self, embedder: str, texts: Sequence[bytes], vectors: Vectors) -> None:
         """Keeps vectors [n, d]: first the array, then the keys that point into it."""
@@ -464,6 +497,9 @@ class PoolWriter:
     def __enter__(self) -> PoolWriter:
         self._context = self._store._transaction()
         self._database = self._context.__enter__()
+        # Another process may have read the same file meanwhile.
+        for table in ("instructions", "bad_rows", "pools"):
+            self._database.execute(f"DELETE FROM {table} WHERE pool = ?", (self._pool,))
         return self
 
     def add(self, instruction: Instruction, digest: bytes, columns: Mapping[str, object]) -> None:
@@ -490,13 +526,21 @@ class PoolWriter:
         self._pending.clear()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if error is None:
-            self._flush()
-            self._database.execute(
-                "INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?)",
-                (self._pool, *self._head, self.rows, self.bad),
-            )
+        try:
+            if error is None:
+                self._flush()
+                self._database.execute(
+                    "INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?)",
+                    (self._pool, *self._head, self.rows, self.bad),
+                )
+        except sqlite3.Error as broken:
+            kind, error, trace = type(broken), broken, broken.__traceback__
         self._context.__exit__(kind, error, trace)
+
+
+def _format(database: sqlite3.Connection) -> int:
+    """0 as long as there are no tables."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _lock(file: IO[str], run: str) -> None:

@@ -13,7 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,16 +59,21 @@ def cached_model(family: str) -> Path:
 
 
 def random_model(
-    family: str, path: Path, seed: int = 0, facts: Mapping[str, str | bool] | None = None
+    family: str,
+    path: Path,
+    seed: int = 0,
+    facts: Mapping[str, str | bool] | None = None,
+    left_out: Collection[str] = (),
 ) -> Path:
     """Writes a one-layer Llama with random weights over a family's vocabulary.
 
-    `facts` add to the header or replace what it says, as `tokenizer.chat_template`.
+    `facts` add to the header or replace what it says, as `tokenizer.chat_template`; what is
+    `left_out` of the family's own is missing.
     """
     header = {
         name: raw
         for name, raw in read_header(FOLDER / f"{family}.gguf").items()
-        if name.startswith("tokenizer.")
+        if name.startswith("tokenizer.") and name not in left_out
     }
     vocabulary = struct.unpack_from("<Q", header["tokenizer.ggml.tokens"], 8)[0]
     header |= _architecture(vocabulary) | {k: _value(v) for k, v in (facts or {}).items()}
@@ -85,7 +90,9 @@ def random_model(
         for name, shape in shapes.items():
             file.write(bytes(-file.tell() % ALIGNMENT))
             generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
-            weights = np.ones(shape) if len(shape) == 1 else generator.normal(0, 0.3, shape)
+            # The embeddings, which are the output too, are small: no token is nearly certain.
+            spread = 0.1 if name == "token_embd.weight" else 0.3
+            weights = np.ones(shape) if len(shape) == 1 else generator.normal(0, spread, shape)
             file.write(weights.astype("<f4").tobytes())
     return path
 

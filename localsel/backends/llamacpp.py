@@ -246,7 +246,7 @@ class LlamaCppBackend(Backend):
             except (RuntimeError, ValueError) as error:
                 raise BackendError(f"llama.cpp cannot evaluate a short prompt: {error}.") from error
             seen.append(self._logits())
-        if not np.allclose(*seen, atol=1e-3):
+        if not np.allclose(seen[0], seen[1], atol=1e-3):
             raise BackendError(
                 "This model cannot go back to an earlier place of its prompt.",
                 "Recurrent and hybrid models cannot be used.",

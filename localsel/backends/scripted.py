@@ -66,11 +66,10 @@ class ScriptedBackend(Backend):
         generator = np.random.default_rng((int(self.parameter), *ask.seed))
         order = generator.permutation(size) if self.rule == "random" else np.arange(size)
         chosen = order[: ask.quota]
-        left, probabilities = 1.0, []
+        left, probabilities = scores.copy(), []
         for position in chosen:
-            share = float(np.exp(scores[position]))
-            probabilities.append(share / left)
-            left -= share
+            probabilities.append(float(np.exp(scores[position] - np.logaddexp.reduce(left))))
+            left[position] = -np.inf
         return Choice(
             positions=tuple(int(position) for position in chosen),
             probabilities=tuple(probabilities),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
+
+STOPPED = 130
 
 COMMANDS = {
     "demo": "the whole pipeline on the bundled example, in under a minute",
@@ -44,6 +49,17 @@ class LazyGroup(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else " See `localsel --help`."
             context.fail(f"There is no command {arguments[0]!r}.{hint}")
         return super().resolve_command(context, arguments)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            result = super().invoke(context)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError as error:
+            # Whoever read our output has seen enough; nothing may be flushed into it any more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = STOPPED if context.invoked_subcommand in ("demo", "run") else 0
+            raise click.exceptions.Exit(code) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -124,6 +124,7 @@ def _begin(
         facts["backend"] = identity.backend
     if earlier:
         course.id = earlier["run"]
+        course.attempts_before = earlier["facts"].get("connections_attempted", 0)
         for stage, seconds in earlier["facts"].get("seconds_by_stage", {}).items():
             course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
     else:

@@ -19,7 +19,10 @@ Steps = Generator[Event, None, T]
 
 @dataclass
 class Course:
-    """One run on its way. `id` is empty until the run is known; `seconds` adds up restarts."""
+    """One run on its way. `id` is empty until the run is known.
+
+    Seconds and attempted connections add up over the restarts of a run.
+    """
 
     settings: Settings
     store: Store
@@ -27,6 +30,7 @@ class Course:
     id: str = ""
     stage: Stage = "load"
     seconds: dict[str, float] = field(default_factory=dict)
+    attempts_before: int = 0
 
     def event(self, kind: Kind, done: int = 0, total: int = 0, **details: object) -> Event:
         """Something that happened in the stage that is on."""
@@ -55,4 +59,5 @@ class Course:
     def so_far(self) -> dict[str, Any]:
         """What the record says of time and network."""
         seconds = {stage: round(value, 3) for stage, value in self.seconds.items()}
-        return {"seconds_by_stage": seconds, "connections_attempted": self.network.attempts}
+        attempts = self.attempts_before + self.network.attempts
+        return {"seconds_by_stage": seconds, "connections_attempted": attempts}

@@ -17,12 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from localsel import kcenter as module
-from localsel.errors import UsageError
+from localsel import coreset as module
 from localsel.coreset import KCenter, kcenter
-
-if callable(module):  # the package's face shows the function under the module's name
-    module = sys.modules["localsel.coreset"]
+from localsel.errors import UsageError
 
 Vectors = NDArray[np.float32]
 # The first call compiles, which no deadline should count.

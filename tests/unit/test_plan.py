@@ -24,6 +24,8 @@ from localsel.stages.cluster import at_random, coreset, diverse, similar
 from localsel.stages.plan import NO_QUOTA, allot, deal, make_plan
 from localsel.stages.prompt import Template, find_template
 
+relaxed = settings(deadline=None)
+
 GROUPINGS = ("coreset", "diverse", "similar", "random")
 
 sizes_of_clusters = st.lists(st.integers(0, 40), min_size=1, max_size=8)
@@ -57,6 +59,7 @@ def brute_allot(sizes: Sequence[int], budget: int) -> list[int]:
     return quotas
 
 
+@relaxed
 @given(sizes_of_clusters, st.data())
 def test_quotas_are_those_of_a_plain_reading_of_the_rule(
     sizes: list[int], data: st.DataObject
@@ -65,6 +68,7 @@ def test_quotas_are_those_of_a_plain_reading_of_the_rule(
     assert allot(sizes, budget) == brute_allot(sizes, budget)
 
 
+@relaxed
 @given(sizes_of_clusters)
 def test_a_larger_budget_adds_one_pick_and_takes_none_away(sizes: list[int]) -> None:
     steps = [allot(sizes, budget) for budget in range(sum(sizes) + 1)]
@@ -74,6 +78,7 @@ def test_a_larger_budget_adds_one_pick_and_takes_none_away(sizes: list[int]) -> 
     assert steps[-1] == sizes
 
 
+@relaxed
 @given(sizes_of_clusters, st.data())
 def test_a_larger_cluster_never_has_fewer_picks(sizes: list[int], data: st.DataObject) -> None:
     quotas = allot(sizes, data.draw(st.integers(0, sum(sizes))))
@@ -115,6 +120,7 @@ def test_quotas_stay_exact_where_sizes_are_large() -> None:
 # --- heats ---------------------------------------------------------------------------------------
 
 
+@relaxed
 @given(st.lists(st.integers(), unique=True, min_size=1), st.data())
 def test_dealt_heats_are_balanced_and_lose_nobody(entrants: list[int], data: st.DataObject) -> None:
     heats = deal(entrants, data.draw(st.integers(1, len(entrants))))
@@ -148,6 +154,7 @@ def play(plan: Plan, seed: int) -> tuple[list[int], dict[int, tuple[int, ...]]]:
     return picks, shown
 
 
+@relaxed
 @given(clusters_and_budgets(), st.integers(2, 15), st.integers(0, 99))
 def test_any_winners_fill_the_budget_exactly(
     pool: tuple[list[list[int]], int], query_size: int, seed: int
@@ -166,6 +173,7 @@ def test_any_winners_fill_the_budget_exactly(
     )
 
 
+@relaxed
 @given(clusters_and_budgets(), st.integers(2, 15), st.integers(0, 99))
 def test_every_row_is_shown_once_a_round_or_left_out_with_the_reason(
     pool: tuple[list[list[int]], int], query_size: int, seed: int
@@ -184,6 +192,7 @@ def test_every_row_is_shown_once_a_round_or_left_out_with_the_reason(
         assert len(rows) == len(set(rows))
 
 
+@relaxed
 @given(clusters_and_budgets(), st.integers(2, 15), st.integers(0, 99))
 def test_queries_are_never_too_large_and_always_hold_their_quota(
     pool: tuple[list[list[int]], int], query_size: int, seed: int
@@ -200,6 +209,7 @@ def test_queries_are_never_too_large_and_always_hold_their_quota(
             assert max(lengths) - min(lengths) <= 1
 
 
+@relaxed
 @given(clusters_and_budgets(), st.integers(2, 15))
 def test_winners_come_from_the_round_before_and_each_heat_feeds_one_query(
     pool: tuple[list[list[int]], int], query_size: int
@@ -218,6 +228,7 @@ def test_winners_come_from_the_round_before_and_each_heat_feeds_one_query(
             assert (heat.cluster, heat.round) == (query.cluster, query.round - 1)
 
 
+@relaxed
 @given(clusters_and_budgets(), st.integers(2, 15))
 def test_a_plan_is_the_same_every_time(pool: tuple[list[list[int]], int], query_size: int) -> None:
     assert make_plan(*pool, query_size) == make_plan(*pool, query_size)
@@ -398,7 +409,7 @@ def test_a_vote_counts_only_the_orders_that_were_answered() -> None:
     for pick in picks:
         assert pick.chosen_by == ("vote" if answered[pick.query] else "fallback")
         assert pick.votes is not None
-        assert 1 <= pick.votes <= (answered[pick.query] or 3)
+        assert min(1, answered[pick.query]) <= pick.votes <= answered[pick.query]
 
 
 def test_a_quota_of_all_candidates_is_not_asked() -> None:

@@ -1,0 +1,192 @@
+"""What tests share: the command in a process of its own, a selector, and the example pool, embedded
+once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vocabularies import cached_model
+
+CHECKOUT = Path(__file__).parent.parent
+
+# In this process and in every child: whatever gets past localsel's own guard ends here.
+BLOCK = """
+import ipaddress, sys
+
+def block(event, arguments):
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    name = host.decode() if isinstance(host, bytes) else host
+    try:
+        local = name in (None, "", "localhost") or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise RuntimeError(f"a test tried to reach {host}")
+
+sys.addaudithook(block)
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @cached_property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.stdout)
+
+    @cached_property
+    def lines(self) -> list[dict[str, Any]]:
+        """Stdout as JSON lines."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def complaint(self) -> str:
+        """The last thing said."""
+        return self.stderr.strip().splitlines()[-1] if self.stderr.strip() else ""
+
+
+class Command:
+    """`localsel` in a fresh process, at home in a folder that holds nothing else."""
+
+    def __init__(self, folder: Path, blocker: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if "LOCALSEL" not in name and name not in ("NO_COLOR", "COLUMNS")
+        } | {
+            "HOME": str(folder),
+            "XDG_DATA_HOME": str(folder / "share"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "PYTHONPATH": str(blocker),
+            "TERM": "xterm-256color",
+        }
+
+    def __call__(self, *arguments: object, **environment: str) -> Done:
+        done = subprocess.run(
+            self._line(arguments),
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: object, **streams: Any) -> subprocess.Popen[str]:
+        """The command on its way, for who wants to disturb it."""
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL} | streams
+        return subprocess.Popen(
+            self._line(arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            **streams,
+        )
+
+    @staticmethod
+    def _line(arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-m", "localsel", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is over, to look at. Whoever writes to its workspace takes a copy."""
+
+    workspace: Path
+    id: str
+    record: Mapping[str, Any]
+    picks: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blocker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that, on a child's path, keeps it from the network; this process is kept too."""
+    folder = tmp_path_factory.mktemp("blocker")
+    (folder / "sitecustomize.py").write_text(BLOCK)
+    exec(BLOCK, {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example_pool() -> Path:
+    return CHECKOUT / "examples" / "pool.jsonl"
+
+
+@pytest.fixture(scope="session")
+def selector() -> Path:
+    """Real weights: the nano selector, or a model of random weights where it is not built."""
+    bundled = sorted((CHECKOUT / "models" / "nano-llama").glob("*.gguf"))
+    return bundled[0] if bundled else cached_model("llama-2")
+
+
+@pytest.fixture
+def localsel(tmp_path: Path, blocker: Path) -> Command:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Command(home, blocker)
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory, blocker: Path, example_pool: Path) -> Path:
+    """A workspace without runs that has the vectors of the example pool."""
+    folder = tmp_path_factory.mktemp("embedded")
+    localsel = Command(folder, blocker)
+    at = ("--workspace", folder / "workspace")
+    ran = localsel("run", example_pool, "--budget", 5, "--model", "first", *at)
+    assert ran.code == 0, ran.stderr
+    assert localsel("rm", "last", "--yes", *at).code == 0
+    return folder / "workspace"
+
+
+@pytest.fixture
+def workspace(embedded: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own, in which the example pool need not be embedded again."""
+    return Path(shutil.copytree(embedded, tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, blocker: Path, embedded: Path, example_pool: Path
+) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    workspace, out = shutil.copytree(embedded, folder / "workspace"), folder / "picks.jsonl"
+    ran = Command(folder, blocker)(
+        *("run", example_pool, "--budget", 20, "--model", "random:7", "--json"),
+        *("--workspace", workspace, "--out", out),
+    )
+    assert ran.code == 0, ran.stderr
+    picks = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    return Finished(Path(workspace), ran.document["id"], ran.document, picks)
+
+
+def events_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
+    """The events of a command started with `--display json`, as they come."""
+    assert process.stdout is not None
+    yield from map(json.loads, process.stdout)
