@@ -242,14 +242,14 @@ def expected(name: str) -> str:
     """What a value of this setting has to look like, in words."""
     if name == "map":
         return "instruction=COL, with input=COL and response=COL where they exist"
-    allowed = msgspec.json.schema(_plain(hints()[name]))
-    allowed = next(iter(allowed.get("anyOf", [allowed])))
+    allowed = _shapes(hints()[name])[0]
     if "enum" in allowed:
         return f"one of {', '.join(allowed['enum'])}"
     kind = {"integer": "a whole number", "number": "a number"}.get(allowed.get("type", ""), "text")
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     bounds = [f"{word} {allowed[key]}" for key, word in words.items() if key in allowed]
-    return f"{kind}, {' and '.join(bounds)}" if bounds else kind
+    or_off = ", or off" if name == "near_duplicates" else ""
+    return f"{kind}, {' and '.join(bounds)}{or_off}" if bounds else kind
 
 
 def _decode(kind: type, value: object) -> object:
@@ -294,7 +294,8 @@ def read_environment() -> dict[str, Sourced]:
     """`LOCALSEL_QUERY_SIZE=10` sets `query_size`."""
     values = {}
     for key in sorted(os.environ):
-        if key.startswith("LOCALSEL_") and key not in NOT_SETTINGS:
+        # An empty variable is an unset one, as in XDG's rules.
+        if key.startswith("LOCALSEL_") and key not in NOT_SETTINGS and os.environ[key]:
             name = _known(key.removeprefix("LOCALSEL_").lower(), f"the variable {key}")
             values[name] = Sourced(os.environ[key], f"{key} =")
     return values
@@ -311,10 +312,11 @@ def _known(name: str, where: str) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a settings file."""
-    fields_of_schema = {
-        name: msgspec.json.schema(_plain(hint)) | {"description": describe(name)}
-        for name, hint in hints().items()
-    }
+    fields_of_schema = {}
+    for name, hint in hints().items():
+        shapes = [*_shapes(hint), *ALSO.get(name, [])]
+        shape = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+        fields_of_schema[name] = {"description": describe(name)} | shape
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "localsel.toml",
@@ -322,6 +324,22 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": fields_of_schema,
     }
+
+
+# What a settings file may say beside the value itself.
+ALSO: dict[str, list[dict[str, object]]] = {
+    "near_duplicates": [{"enum": ["off", False]}],
+    "max_bad_rows": [{"type": "string", "pattern": "^[0-9.]+%$"}],
+    "max_fallback": [{"type": "string", "pattern": "^[0-9.]+%$"}],
+    "map": [{"type": "string", "pattern": "="}],
+}
+
+
+def _shapes(hint: Any) -> list[dict[str, Any]]:
+    """The JSON types of a setting, without null, which TOML does not have."""
+    found = msgspec.json.schema(_plain(hint))
+    found.pop("description", None)
+    return [shape for shape in found.get("anyOf", [found]) if shape.get("type") != "null"]
 
 
 def _plain(hint: Any) -> Any:

@@ -9,7 +9,7 @@ import click
 from localsel.cli.options import json_option
 from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError
-from localsel.settings import check, describe, expected, fields, gather, hints, read_file, schema
+from localsel.settings import check, describe, expected, fields, gather, hints, read_file
 from localsel.settings import schema as settings_schema
 from localsel.stages.export import check_writable
 
@@ -81,7 +81,7 @@ def init(file: Path) -> None:
 
 
 def _toml(name: str) -> str:
-    default = schema()["properties"][name].get("default", fields()[name].default)
+    default = fields()[name].default
     if isinstance(default, bool | int | float):
         return str(default)
     return f'"{default}"' if isinstance(default, str) else "…"

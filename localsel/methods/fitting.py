@@ -39,7 +39,7 @@ class Fitter:
         while True:
             cap = room_per_candidate(lengths, room)
             cut = tuple(place for place, length in enumerate(lengths) if length > cap)
-            if cut and cap < LEAST_ROOM:
+            if (cut and cap < LEAST_ROOM) or room < 0:
                 raise BackendError(
                     f"A context of {self._backend.context} tokens cannot hold"
                     f" {len(texts)} candidates.",

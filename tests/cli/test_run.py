@@ -14,17 +14,19 @@ from typing import Any
 
 import pytest
 
+from localsel.__main__ import STOPPED
 from localsel.events import STAGES
 from tests.conftest import Command, Done, Finished, events_of
 
 Choose = Callable[..., Done]
 
-RECORD = (
-    "id fingerprint method selector backend seed pool_rows bad_rows duplicates near_duplicates"
-    " budget picked clusters radius radius_before_joining mean_distance random_radius"
-    " random_mean_distance index_recall queries prompt_tokens seconds_by_stage abstained fallbacks"
-    " connections_attempted repeatable left_out"
-).split()
+RECORD = [
+    *("id", "fingerprint", "method", "selector", "backend", "seed", "pool_rows", "bad_rows"),
+    *("duplicates", "near_duplicates", "budget", "picked", "clusters", "radius"),
+    *("radius_before_joining", "mean_distance", "random_radius", "random_mean_distance"),
+    *("index_recall", "queries", "prompt_tokens", "seconds_by_stage", "abstained", "fallbacks"),
+    *("connections_attempted", "repeatable", "left_out"),
+]
 REASONS = ["row", "rank", "cluster", "query", "label", "position", "probability", "votes"]
 REASONS += ["chosen_by", "run"]
 
@@ -303,13 +305,24 @@ def test_a_failure_in_a_terminal_gives_the_cursor_back(localsel: Command, nasty:
     assert sent.count("\x1b[?25l") == sent.count("\x1b[?25h")
 
 
-def test_a_reader_that_stops_reading_is_no_failure(localsel: Command, finished: Finished) -> None:
-    line = ("show", finished.id, "--json", "--workspace", finished.workspace)
-    with localsel.start(*line, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("show last --json --workspace WORKSPACE", 0),
+        ("methods", 0),
+        ("run POOL --budget 5 --method random --display json", 130),
+    ],
+)
+def test_a_reader_that_stops_reading_is_told_nothing(
+    localsel: Command, finished: Finished, example_pool: Path, line: str, code: int
+) -> None:
+    names = {"WORKSPACE": finished.workspace, "POOL": example_pool}
+    options = [names.get(part, part) for part in line.split()]
+    with localsel.start(*options, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         said = process.stderr.read()
-    assert (process.returncode, said) == (0, "")
+    assert (process.returncode, said) == (code, "")
 
 
 # Interrupted.
@@ -332,7 +345,7 @@ def test_an_interruption_keeps_what_was_done(
                 process.send_signal(number)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert said.strip() == "localsel: stopped; what was done is kept."
+    assert said.strip() == STOPPED
     (stopped,) = localsel("runs", "--json", "--workspace", workspace).document
     assert stopped["state"] == "interrupted"
 
