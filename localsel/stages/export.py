@@ -42,7 +42,7 @@ def write_jsonl(chosen: Sequence[Chosen], file: IO[str]) -> None:
 
 
 def write_alpaca(chosen: Sequence[Chosen], file: IO[str]) -> None:
-    """A JSON list of instruction, input and output; the response, if there is one, is the output."""
+    """A JSON list of instruction, input and output; a response, if there is one, is the output."""
     rows = [
         {
             "instruction": each.instruction.instruction,
