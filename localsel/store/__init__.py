@@ -1,0 +1,19 @@
+"""The workspace: one SQLite file with everything that was run, and the arrays beside it.
+
+Whatever a run has finished is committed before anybody is told of it, so a killed run loses
+nothing that it reported.
+"""
+
+from __future__ import annotations
+
+from localsel.store.caches import Caches
+from localsel.store.database import VERSION
+from localsel.store.plans import Plans
+from localsel.store.pools import Pools
+from localsel.store.runs import Runs
+
+__all__ = ["VERSION", "Store"]
+
+
+class Store(Pools, Plans, Runs, Caches):
+    """One open workspace: pools, plans, runs and caches over the same database."""

@@ -1,0 +1,93 @@
+"""Caches: vectors by text and embedder, digests of files by path and time stamp."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from localsel.errors import WorkspaceError
+from localsel.records import Vectors
+from localsel.store.database import Database
+
+
+class Caches(Database):
+    """Reads and writes what can be computed again."""
+
+    def cached_vectors(self, embedder: str, texts: Sequence[bytes]) -> tuple[Vectors, list[int]]:
+        """Vectors [n, d] of texts, given by digest, and the places of those that are missing.
+
+        With nothing cached d is 0: only the embedder knows its width.
+        """
+        where: dict[bytes, tuple[str, int]] = {
+            row["text"]: (row["chunk"], row["place"])
+            for row in self._database.execute(
+                "SELECT text, chunk, place FROM vectors WHERE embedder = ?", (embedder,)
+            )
+        }
+        by_chunk: dict[str, list[tuple[int, int]]] = {}
+        for index, text in enumerate(texts):
+            if text in where:
+                chunk, place = where[text]
+                by_chunk.setdefault(chunk, []).append((index, place))
+        vectors = np.empty((len(texts), 0), dtype=np.float32)
+        missing = {index for index, text in enumerate(texts) if text not in where}
+        for chunk, places in by_chunk.items():
+            targets, sources = zip(*places, strict=True)
+            stored = self._chunk(chunk)
+            if stored is None:
+                missing.update(targets)
+                continue
+            if not vectors.shape[1]:
+                vectors = np.empty((len(texts), stored.shape[1]), dtype=np.float32)
+            vectors[list(targets)] = stored[list(sources)]
+        return vectors, sorted(missing)
+
+    def _chunk(self, name: str) -> Vectors | None:
+        """Vectors that were written together; None if their file is gone or broken."""
+        try:
+            found: Vectors = np.load(self.home / "vectors" / f"{name}.npy", mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return None
+        return found
+
+    def add_vectors(self, embedder: str, texts: Sequence[bytes], vectors: Vectors) -> None:
+        """Keeps vectors [n, d]: first the array, then the keys that point into it."""
+        chunk = f"{embedder[:12]}-{secrets.token_hex(8)}"
+        path = self.home / "vectors" / f"{chunk}.npy"
+        partial = path.with_suffix(".partial")
+        try:
+            with partial.open("wb") as file:
+                np.save(file, vectors, allow_pickle=False)
+            partial.replace(path)
+        except OSError as error:
+            raise WorkspaceError(
+                f"The workspace cannot keep vectors in {path}: {error}."
+            ) from error
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+                ((embedder, text, chunk, place) for place, text in enumerate(texts)),
+            )
+
+    def cached_digest(self, path: Path) -> str | None:
+        """The sha256 of a file or folder seen before and not touched since."""
+        row = self._one("SELECT stamp, sha256 FROM files WHERE path = ?", str(path.resolve()))
+        return row["sha256"] if row and row["stamp"] == _stamp(path) else None
+
+    def add_digest(self, path: Path, sha256: str) -> None:
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+                (str(path.resolve()), _stamp(path), sha256),
+            )
+
+
+def _stamp(path: Path) -> str:
+    """Changes when a file or anything in a folder is written."""
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    states = [os.stat(each) for each in paths]
+    return ";".join(f"{state.st_size}:{state.st_mtime_ns}:{state.st_ino}" for state in states)

@@ -1,0 +1,116 @@
+"""Pools: the rows of an input file, kept so that the file may go."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from localsel.records import Instruction
+from localsel.store.database import Database
+
+
+class Pools(Database):
+    """Reads and writes pools."""
+
+    def has_pool(self, pool: str) -> bool:
+        return self._one("SELECT 1 FROM pools WHERE pool = ?", pool) is not None
+
+    def add_pool(self, pool: str, path: Path, sha256: str, layout: str) -> PoolWriter:
+        """A writer for the rows of a new pool; nothing of it is there before its last row is."""
+        return PoolWriter(self, pool, path, sha256, layout)
+
+    def pool(self, pool: str) -> dict[str, Any]:
+        """What is known of a pool, its bad rows and exact duplicates counted."""
+        found = self._one("SELECT * FROM pools WHERE pool = ?", pool)
+        duplicates = self._one(
+            "SELECT count(*) AS n FROM instructions WHERE pool = ? AND duplicate_of IS NOT NULL",
+            pool,
+        )
+        assert found is not None and duplicates is not None
+        return dict(found) | {"duplicates": duplicates["n"]}
+
+    def bad_rows(self, pool: str) -> list[dict[str, Any]]:
+        rows = self._all("SELECT row, line, reason FROM bad_rows WHERE pool = ?", pool)
+        return [dict(row) for row in rows]
+
+    def instructions(self, pool: str) -> tuple[Instruction, ...]:
+        """The distinct instructions of a pool in file order."""
+        rows = self._database.execute(
+            "SELECT row, instruction, input, response FROM instructions"
+            " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
+            (pool,),
+        )
+        return tuple(Instruction(*row) for row in rows)
+
+    def columns(self, pool: str, row: int) -> dict[str, object]:
+        """All columns of one input record."""
+        found = self._one("SELECT columns FROM instructions WHERE pool = ? AND row = ?", pool, row)
+        assert found is not None
+        columns: dict[str, object] = json.loads(found["columns"])
+        return columns
+
+    def instruction(self, pool: str, row: int) -> Instruction:
+        found = self._one(
+            "SELECT row, instruction, input, response FROM instructions WHERE pool = ? AND row = ?",
+            pool,
+            row,
+        )
+        assert found is not None
+        return Instruction(*found)
+
+
+class PoolWriter:
+    """Takes the rows of one pool in one transaction; leaves nothing behind if it fails."""
+
+    def __init__(self, store: Database, pool: str, path: Path, sha256: str, layout: str) -> None:
+        self._store, self._pool = store, pool
+        self._head = (str(path.resolve()), sha256, layout)
+        self._first: dict[bytes, int] = {}
+        self._pending: list[tuple[object, ...]] = []
+        self.rows = self.bad = 0
+
+    def __enter__(self) -> PoolWriter:
+        self._context = self._store._transaction()
+        self._database = self._context.__enter__()
+        # Another process may have read the same file meanwhile.
+        for table in ("instructions", "bad_rows", "pools"):
+            self._database.execute(f"DELETE FROM {table} WHERE pool = ?", (self._pool,))
+        return self
+
+    def add(self, instruction: Instruction, digest: bytes, columns: Mapping[str, object]) -> None:
+        """`digest` identifies the text: a second row of the same digest is an exact duplicate."""
+        first = self._first.setdefault(digest, instruction.row)
+        duplicate_of = None if first == instruction.row else first
+        kept = json.dumps(columns, ensure_ascii=False)
+        values = (instruction.row, instruction.instruction, instruction.input, instruction.response)
+        self._pending.append((self._pool, *values, kept, duplicate_of))
+        self.rows += 1
+        if len(self._pending) >= 1000:
+            self._flush()
+
+    def add_bad(self, row: int, line: int | None, reason: str) -> None:
+        self._database.execute(
+            "INSERT INTO bad_rows VALUES (?, ?, ?, ?)", (self._pool, row, line, reason)
+        )
+        self.bad += 1
+
+    def _flush(self) -> None:
+        self._database.executemany(
+            "INSERT INTO instructions VALUES (?, ?, ?, ?, ?, ?, ?)", self._pending
+        )
+        self._pending.clear()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            if error is None:
+                self._flush()
+                self._database.execute(
+                    "INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?)",
+                    (self._pool, *self._head, self.rows, self.bad),
+                )
+        except sqlite3.Error as broken:
+            kind, error, trace = type(broken), broken, broken.__traceback__
+        self._context.__exit__(kind, error, trace)

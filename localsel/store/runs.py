@@ -1,0 +1,195 @@
+"""Runs: their settings and state, every answer as it is made, and the picks."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import IO, Any
+
+from localsel.errors import UsageError
+from localsel.records import Answer, Pick
+from localsel.store.database import Database
+
+
+class Runs(Database):
+    """Reads and writes runs."""
+
+    def start_run(
+        self, fingerprint: str, pool: str, settings: Mapping[str, object], facts: Mapping[str, Any]
+    ) -> str:
+        run, now = secrets.token_hex(4), time.time()
+        with self._transaction() as database:
+            database.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, NULL, 'running', ?, ?, ?, ?)",
+                (run, fingerprint, pool, json.dumps(settings), json.dumps(facts), now, now),
+            )
+        return run
+
+    def update_run(
+        self,
+        run: str,
+        state: str | None = None,
+        plan: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Sets what is given; new facts join the old ones."""
+        with self._transaction() as database:
+            row = database.execute("SELECT facts FROM runs WHERE run = ?", (run,)).fetchone()
+            merged = json.loads(row["facts"]) | dict(facts or {})
+            database.execute(
+                "UPDATE runs SET state = coalesce(?, state), plan = coalesce(?, plan),"
+                " facts = ?, updated = ? WHERE run = ?",
+                (state, plan, json.dumps(merged), time.time(), run),
+            )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, newest first."""
+        return [self._decoded(row) for row in self._all("SELECT * FROM runs ORDER BY created DESC")]
+
+    def runs_of(self, fingerprint: str) -> list[dict[str, Any]]:
+        """Runs of the same data, models and settings, newest first."""
+        rows = self._all(
+            "SELECT * FROM runs WHERE fingerprint = ? ORDER BY created DESC", fingerprint
+        )
+        return [self._decoded(row) for row in rows]
+
+    def run(self, name: str) -> dict[str, Any]:
+        """One run by its id, an unambiguous beginning of it, or `last`.
+
+        Raises:
+            UsageError: there is none, or several begin like that.
+        """
+        runs = self.runs()
+        found = runs[:1] if name == "last" else [r for r in runs if r["run"].startswith(name)]
+        if len(found) != 1:
+            problem = (
+                f"{len(found)} runs begin with {name!r}" if found else f"There is no run {name!r}"
+            )
+            raise UsageError(f"{problem} in {self.home}.", "See `localsel runs`.")
+        return found[0]
+
+    @staticmethod
+    def _decoded(row: sqlite3.Row) -> dict[str, Any]:
+        facts = {key: json.loads(row[key]) for key in ("settings", "facts")}
+        return dict(row) | facts
+
+    def add_answer(self, run: str, answer: Answer) -> None:
+        values = asdict(answer)
+        values = {
+            name: json.dumps(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+        values["run"], values["ordering"] = run, values.pop("order")
+        marks = ", ".join(f":{name}" for name in values)
+        with self._transaction() as database:
+            database.execute(f"INSERT INTO answers ({', '.join(values)}) VALUES ({marks})", values)
+            database.execute(
+                "INSERT INTO asked VALUES (?, ?, ?, ?, ?)",
+                (run, answer.query, answer.order, time.time(), answer.outcome),
+            )
+
+    def answers(self, run: str) -> dict[tuple[int, int], Answer]:
+        """Every finished answer of a run by query and order."""
+        rows = self._all("SELECT * FROM answers WHERE run = ?", run)
+        return {(row["query"], row["ordering"]): _answer(row) for row in rows}
+
+    def asked(self, run: str) -> list[dict[str, Any]]:
+        """The log of finished questions, in the order of asking."""
+        rows = self._all("SELECT * FROM asked WHERE run = ? ORDER BY rowid", run)
+        return [dict(row) for row in rows]
+
+    def set_picks(self, run: str, picks: Sequence[Pick]) -> None:
+        names = [item.name for item in fields(Pick)]
+        marks = ", ".join(f":{name}" for name in names)
+        with self._transaction() as database:
+            database.execute("DELETE FROM picks WHERE run = ?", (run,))
+            database.executemany(
+                f"INSERT INTO picks (run, {', '.join(names)}) VALUES (:run, {marks})",
+                (asdict(pick) | {"run": run} for pick in picks),
+            )
+
+    def picks(self, run: str) -> tuple[Pick, ...]:
+        """The selection of a run, best first."""
+        names = [item.name for item in fields(Pick)]
+        rows = self._all(f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run)
+        return tuple(Pick(**dict(row)) for row in rows)
+
+    def remove_run(self, run: str) -> None:
+        """Deletes a run, and its pool and plan if no other run stands on them."""
+        with self._transaction() as database:
+            for table in ("answers", "asked", "picks", "runs"):
+                database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+            for table in ("members", "queries", "plans"):
+                database.execute(
+                    f"DELETE FROM {table} WHERE plan NOT IN"
+                    " (SELECT plan FROM runs WHERE plan IS NOT NULL)"
+                )
+            for table in ("instructions", "bad_rows", "pools"):
+                database.execute(f"DELETE FROM {table} WHERE pool NOT IN (SELECT pool FROM runs)")
+
+    @contextmanager
+    def lock(self, run: str) -> Iterator[None]:
+        """Only one process writes to a run; the lock ends with the process, however it ends."""
+        with (self.home / "locks" / run).open("w") as file:
+            _lock(file, run)
+            yield
+
+    def state(self, run: Mapping[str, Any]) -> str:
+        """How a run stands: one that says it is running, but holds no lock, was cut off."""
+        if run["state"] != "running":
+            return str(run["state"])
+        with (self.home / "locks" / run["run"]).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return "running"
+        return "interrupted"
+
+    def answer_totals(self, run: str) -> dict[str, Any]:
+        """Of all answers of a run: how many, how many abstained, prompt tokens, seconds."""
+        row = self._one(
+            "SELECT count(*) AS answers, coalesce(sum(outcome = 'abstained'), 0) AS abstained,"
+            " coalesce(sum(prompt_tokens), 0) AS prompt_tokens,"
+            " coalesce(sum(seconds), 0) AS answer_seconds,"
+            " coalesce(sum(json_array_length(shortened)), 0) AS shortened,"
+            " (SELECT count(*) FROM queries JOIN runs USING (plan) WHERE run = ?1) AS queries"
+            " FROM answers WHERE run = ?1",
+            run,
+        )
+        assert row is not None
+        return dict(row)
+
+    def left_out(self, pool: str, plan: str | None) -> list[dict[str, Any]]:
+        """Rows that no query shows, and why, in file order."""
+        rows = self._all(
+            "SELECT row, 'exact duplicate of row ' || duplicate_of AS reason FROM instructions"
+            " WHERE pool = ? AND duplicate_of IS NOT NULL"
+            " UNION ALL SELECT row, left_out FROM members"
+            " WHERE plan = ? AND left_out IS NOT NULL ORDER BY row",
+            pool,
+            plan,
+        )
+        return [dict(row) for row in rows]
+
+
+def _lock(file: IO[str], run: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise UsageError(
+            f"Another process is working on run {run}.", "Wait for it to end."
+        ) from error
+
+
+def _answer(row: sqlite3.Row) -> Answer:
+    values = dict(row)
+    values.pop("run")
+    values["order"] = values.pop("ordering")
+    tuples = ("shown", "chosen", "probabilities", "scores", "shortened")
+    return Answer(**values | {name: tuple(json.loads(values[name])) for name in tuples})
