@@ -131,7 +131,13 @@ class Case:
 def fresh(path: Path) -> llama_cpp.Llama:
     """llama.cpp without localsel, set up alike: portions of 128 tokens change the last bits."""
     return llama_cpp.Llama(
-        str(path), n_ctx=4096, n_ubatch=128, n_threads=1, flash_attn=True, verbose=False
+        str(path),
+        n_ctx=4096,
+        n_ubatch=128,
+        n_threads=1,
+        n_threads_batch=1,
+        flash_attn=True,
+        verbose=False,
     )
 
 

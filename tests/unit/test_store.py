@@ -236,6 +236,7 @@ def test_answers_add_up(store: Store) -> None:
         "abstained": 1,
         "prompt_tokens": 99,
         "answer_seconds": 0.5,
+        "shortened": len(ANSWER.shortened),
         "queries": 2,
     }
 
