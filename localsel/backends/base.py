@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ class Backend(ABC):
     `repeatable` says whether the same prompts give the same bits; the run record passes it on.
     """
 
-    repeatable: ClassVar[bool] = True
+    repeatable: bool = True
     context: int
 
     @classmethod

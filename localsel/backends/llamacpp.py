@@ -34,8 +34,12 @@ class LlamaCppBackend(Backend):
     """
 
     def __init__(self, llama: Any, context: int) -> None:
+        import llama_cpp
+
         self._llama = llama
         self.context = context
+        # What a GPU sums in which order is not ours to promise.
+        self.repeatable = not llama_cpp.llama_supports_gpu_offload()
         self._head: tuple[int, ...] = ()
         before, after = self._wrapping()
         self._before = self._with_bos(self._tokens(before, special=True))
