@@ -55,7 +55,10 @@ class LazyGroup(click.Group):
             result = super().invoke(context)
             sys.stdout.flush()
             return result
-        except BrokenPipeError as error:
+        except (BrokenPipeError, SystemExit) as error:
+            # Rich makes a SystemExit of it.
+            if not any(isinstance(each, BrokenPipeError) for each in (error, error.__context__)):
+                raise
             # Whoever read our output has seen enough; nothing may be flushed into it any more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = STOPPED if context.invoked_subcommand in ("demo", "run") else 0
