@@ -175,7 +175,7 @@ class Full(Talking):
         self.progress.stop()
 
     def say(self, text: str) -> None:
-        self.progress.console.print(text, markup=False)
+        self.progress.console.print(text, markup=False, emoji=False)
 
     def show(self, event: Event) -> None:
         self.note(event)

@@ -10,6 +10,7 @@ import click
 from localsel.cli.display import open_display
 from localsel.cli.options import settings_from, settings_options
 from localsel.cli.output import print_json
+from localsel.errors import UsageError
 from localsel.events import Event
 from localsel.settings import Settings
 
@@ -32,6 +33,8 @@ Run the same command again after an interruption: it goes on where it stopped.
 def command(data: Path, config: Path | None, as_json: bool, **flags: object) -> None:
     """Choose BUDGET instructions of DATA that are worth annotating."""
     settings = settings_from(data, config, flags)
+    if as_json and settings.display == "json":
+        raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
     record = follow(settings)
     if as_json:
         print_json(record)

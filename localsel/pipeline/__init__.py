@@ -59,11 +59,15 @@ def _events(course: Course) -> Iterator[Event]:
 
     from localsel.pipeline import choosing, loading, planning
 
-    yield from loading.load(course, identity)
     with ExitStack() as stack:
+        if earlier:
+            # Before the minutes that loading a large model takes.
+            stack.enter_context(store.lock(earlier["run"]))
+        yield from loading.load(course, identity)
         backend = _open_backend(settings, identity, method, stack)
         _begin(course, identity, fingerprint, earlier, backend)
-        stack.enter_context(store.lock(course.id))
+        if not earlier:
+            stack.enter_context(store.lock(course.id))
         yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
         with _kept_when_stopped(course):
             instructions = store.instructions(identity.pool)
@@ -88,8 +92,10 @@ def refuse_early(settings: Settings, method: type[Method]) -> None:
             f"The method {settings.method!r} needs a model.",
             "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
         )
+    if settings.data.is_dir():
+        raise InputError(f"{settings.data} is a folder.", "Name one file in it.")
     if not settings.data.is_file():
-        raise InputError(f"There is no file {settings.data}.")
+        raise InputError(f"There is no file {settings.data}.", "Check the path.")
 
 
 def _open_backend(

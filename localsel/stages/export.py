@@ -88,7 +88,9 @@ def format_of(path: Path) -> str:
         return BY_SUFFIX[path.suffix.lower()]
     except KeyError as error:
         known = ", ".join(BY_SUFFIX)
-        raise UsageError(f"{path} has no ending that says how to write it ({known}).") from error
+        raise UsageError(
+            f"The ending of {path} does not say how to write it.", f"Use one of {known}."
+        ) from error
 
 
 def check_writable(path: Path) -> None:
@@ -99,8 +101,13 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path} is a folder, not a file to write to.")
     if not os.path.isdir(folder):
         raise UsageError(f"There is no folder {folder} to write {path.name} into.")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"The folder {folder} cannot be written.")
+    probe = folder / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        # Only trying tells: os.access says yes to root where nothing can be written.
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be written: {error.strerror}.") from error
 
 
 def export(chosen: Sequence[Chosen], form: str, path: Path) -> None:

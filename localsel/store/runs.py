@@ -121,17 +121,28 @@ class Runs(Database):
         return tuple(Pick(**dict(row)) for row in rows)
 
     def remove_run(self, run: str) -> None:
-        """Deletes a run, and its pool and plan if no other run stands on them."""
+        """Deletes a run, and its pool and plans if no other run stands on them.
+
+        Those of other runs are not looked at: one that is being started may not be listed yet.
+        """
         with self._transaction() as database:
+            own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
             for table in ("answers", "asked", "picks", "runs"):
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
-            for table in ("members", "queries", "plans"):
-                database.execute(
-                    f"DELETE FROM {table} WHERE plan NOT IN"
-                    " (SELECT plan FROM runs WHERE plan IS NOT NULL)"
-                )
-            for table in ("instructions", "bad_rows", "pools"):
-                database.execute(f"DELETE FROM {table} WHERE pool NOT IN (SELECT pool FROM runs)")
+            if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
+                self._remove_plans([own["plan"]])
+            if own and not self._one("SELECT 1 FROM runs WHERE pool = ?", own["pool"]):
+                plans = self._all("SELECT plan FROM plans WHERE pool = ?", own["pool"])
+                self._remove_plans([row["plan"] for row in plans])
+                for table in ("instructions", "bad_rows", "pools"):
+                    database.execute(f"DELETE FROM {table} WHERE pool = ?", (own["pool"],))
+        (self.home / "locks" / run).unlink(missing_ok=True)
+
+    def _remove_plans(self, plans: Sequence[str]) -> None:
+        for table in ("members", "queries", "plans"):
+            self._database.executemany(
+                f"DELETE FROM {table} WHERE plan = ?", ((plan,) for plan in plans)
+            )
 
     @contextmanager
     def lock(self, run: str) -> Iterator[None]:

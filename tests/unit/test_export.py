@@ -220,7 +220,7 @@ def test_an_ending_that_says_nothing_is_refused(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         format_of(Path(name))
     assert str(caught.value) == (
-        f"{name} has no ending that says how to write it (.jsonl, .json, .csv)."
+        f"The ending of {name} does not say how to write it. Use one of .jsonl, .json, .csv."
     )
 
 
