@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from localsel.pipeline import run as events_of
 from localsel.runs import chosen_rows
-from localsel.settings import Sourced, build, gather
+from localsel.settings import Sourced, build, gather, known
 from localsel.store import Store
 
 
@@ -38,16 +39,17 @@ def run(
     Raises:
         LocalselError: settings, data or model cannot be used; the message says what to do.
     """
-    from pathlib import Path
-
+    for name in options:
+        known(name, f"localsel.run({name}=…)")
     given = {"budget": budget, "model": None if model is None else str(model)} | options
     typed = {name: Sourced(value, name) for name, value in given.items() if value is not None}
-    sources = gather({}, Path(data)) | typed | {"data": Sourced(str(data), "data")}
+    sources = gather({}, Path(data).expanduser()) | typed | {"data": Sourced(str(data), "data")}
     settings = build(sources)
     record: dict[str, Any] = {}
-    for event in events_of(settings):
-        if event.event == "done":
-            record = dict(event.details["record"])  # type: ignore[call-overload]
+    with closing(events_of(settings)) as events:
+        for event in events:
+            if event.event == "done":
+                record = dict(event.details["record"])  # type: ignore[call-overload]
     with closing(Store(settings.home)) as store:
         chosen = chosen_rows(store, store.run(record["id"]))
     return Selection(tuple(each.as_json() for each in chosen), record)

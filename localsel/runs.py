@@ -39,7 +39,7 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "selector": facts.get("selector"),
         "backend": facts.get("backend"),
         "seed": run["settings"]["seed"],
-        "data": pool["path"],
+        "data": run["settings"]["data"],
         "layout": pool["layout"],
         "pool_rows": pool["rows"],
         "bad_rows": pool["bad"],
@@ -56,6 +56,7 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "repeatable": facts.get("repeatable", True),
         "created": run["created"],
         "settings": run["settings"],
+        "broken_rows": store.bad_rows(run["pool"]),
         "versions": facts.get("versions", {}),
         "left_out": store.left_out(run["pool"], run["plan"]),
     }

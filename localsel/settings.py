@@ -220,8 +220,8 @@ def build(given: Mapping[str, Sourced]) -> Settings:
     Raises:
         UsageError: naming the value, its source and what was expected.
     """
-    known = hints()
-    values = {name: check(name, sourced, known[name]) for name, sourced in given.items()}
+    types = hints()
+    values = {name: check(name, sourced, types[name]) for name, sourced in given.items()}
     missing = [name for name in ("data", "budget") if name not in values]
     if missing:
         flags = " and ".join({"data": "DATA", "budget": "--budget N"}[name] for name in missing)
@@ -258,12 +258,16 @@ def _decode(kind: type, value: object) -> object:
     raise ValueError(f"expected a {kind.__name__.lower()}")
 
 
-def gather(flags: Mapping[str, object], data: Path | None) -> dict[str, Sourced]:
+def gather(
+    flags: Mapping[str, object], data: Path | None, config: Path | None = None
+) -> dict[str, Sourced]:
     """Every value that somebody set, from the strongest source that sets it."""
     found: dict[str, Sourced] = {}
     for path in (user_file(), data.parent / "localsel.toml" if data else None):
         if path is not None and path.is_file():
             found |= read_file(path)
+    if config is not None:
+        found |= read_file(config)
     found |= read_environment()
     found |= {
         name: Sourced(value, f"--{name.replace('_', '-')}")
@@ -281,7 +285,7 @@ def read_file(path: Path) -> dict[str, Sourced]:
         raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
     values = {}
     for key, value in content.items():
-        name = _known(key.replace("-", "_"), f"{path}: {key}")
+        name = known(key.replace("-", "_"), f"{path}: {key}")
         values[name] = Sourced(value, f"{path}: {key} =")
     return values
 
@@ -296,12 +300,13 @@ def read_environment() -> dict[str, Sourced]:
     for key in sorted(os.environ):
         # An empty variable is an unset one, as in XDG's rules.
         if key.startswith("LOCALSEL_") and key not in NOT_SETTINGS and os.environ[key]:
-            name = _known(key.removeprefix("LOCALSEL_").lower(), f"the variable {key}")
+            name = known(key.removeprefix("LOCALSEL_").lower(), f"the variable {key}")
             values[name] = Sourced(os.environ[key], f"{key} =")
     return values
 
 
-def _known(name: str, where: str) -> str:
+def known(name: str, where: str) -> str:
+    """`name`, if there is such a setting; else UsageError with the nearest."""
     names = list(fields())
     if name in names:
         return name

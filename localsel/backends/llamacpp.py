@@ -22,7 +22,6 @@ from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt, after_pick
 
 DEFAULT_CONTEXT = 8192
-TOKENS_PER_PICK = 8
 
 
 class LlamaCppBackend(Backend):

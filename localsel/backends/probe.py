@@ -38,7 +38,8 @@ def probe(path: Path) -> dict[str, str | int | None]:
 def _ask_child(path: Path) -> dict[str, str | int | None]:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, str(path)],
+            # -P: a llama_cpp.py in the current folder must not be taken for the real one.
+            [sys.executable, "-P", "-m", __name__, str(path)],
             capture_output=True,
             text=True,
             timeout=SECONDS,

@@ -40,6 +40,8 @@ class ScriptedBackend(Backend):
             raise BackendError(
                 f"The scripted selector {opening.model!r} needs a number after the colon."
             ) from error
+        if not 0 <= value < 2**32:
+            raise BackendError(f"The number of the scripted selector {opening.model!r} is odd.")
         return cls(rule, value, opening.context or 1_000_000)
 
     def count(self, text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from localsel.cli.output import say, visible
+from localsel.cli.output import json_text, say, visible
 from localsel.events import STAGES, Event
 
 VERBS = {
@@ -72,7 +71,7 @@ class Json(Display):
     """One object a line on stdout, flushed at once."""
 
     def show(self, event: Event) -> None:
-        print(json.dumps(event.as_json(), ensure_ascii=False), flush=True)
+        print(json_text(event.as_json()), flush=True)
 
 
 class Rate:
@@ -207,6 +206,8 @@ class Full(Talking):
 def summary(record: dict[str, Any], out: Path | None) -> list[str]:
     """The run in a few lines."""
     seconds = sum(record["seconds_by_stage"].values())
+    if not record["picked"]:
+        return [f"Run {record['id']} is {record['state']}: nothing is chosen yet."]
     lines = [
         f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
         f" in {seconds:.1f} s (run {record['id']})."

@@ -62,7 +62,9 @@ def attempt(what: str, look: Callable[[], str], advice: str) -> Finding:
     try:
         return Finding(what, "ok", look())
     except Exception as error:  # noqa: BLE001 - a doctor reports, whatever it is
-        return Finding(what, "failure", str(error).splitlines()[0][:200], advice)
+        return Finding(
+            what, "failure", (str(error) or type(error).__name__).splitlines()[0][:200], advice
+        )
 
 
 def python() -> Finding:

@@ -9,6 +9,7 @@ import click
 
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
+from localsel.errors import UsageError
 from localsel.runs import chosen_rows
 from localsel.stages.export import EXPORTERS, check_writable, export, format_of
 from localsel.store import Store
@@ -24,6 +25,12 @@ def command(run: str, form: str | None, out: Path, workspace: Path | None) -> No
     check_writable(out)
     form = form or format_of(out)
     with closing(Store(home(workspace))) as store:
-        chosen = chosen_rows(store, store.run(run))
+        found = store.run(run)
+        chosen = chosen_rows(store, found)
+        if not chosen:
+            raise UsageError(
+                f"Run {found['run']} is {store.state(found)} and has no picks yet.",
+                "Give its command again to finish it.",
+            )
     export(chosen, form, out)
     say(f"Wrote {len(chosen):,} picks to {out} ({form}).")

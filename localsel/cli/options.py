@@ -19,7 +19,6 @@ from localsel.settings import (
     fields,
     gather,
     hints,
-    read_file,
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,9 +68,7 @@ def _metavar(name: str) -> str:
 
 def settings_from(data: Path, config: Path | None, flags: dict[str, object]) -> Settings:
     """The settings of one run, from flags, environment and files."""
-    given = gather({}, data)
-    if config:
-        given |= read_file(config)
+    given = gather({}, data, config)
     typed = {
         name: Sourced(value, f"--{name.replace('_', '-')}")
         for name, value in flags.items()

@@ -24,10 +24,18 @@ def visible(text: object, width: int | None = None) -> str:
     return shown
 
 
+# JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them.
+ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """JSON that is harmless on a terminal too."""
+    return json.dumps(document, ensure_ascii=False, indent=indent, default=str).translate(ESCAPES)
+
+
 def print_json(document: Any) -> None:
     """Exactly one document on stdout."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(document, indent=2) + "\n")
 
 
 def print_table(head: list[str], rows: list[list[object]], one_line: int | None = None) -> None:

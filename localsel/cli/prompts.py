@@ -10,9 +10,10 @@ import click
 from localsel.backends import BACKENDS
 from localsel.backends.base import Backend, Opening
 from localsel.cli.options import home, json_option, workspace_option
-from localsel.cli.output import print_json, print_table, say
+from localsel.cli.output import print_json, print_table, say, visible
 from localsel.errors import UsageError
 from localsel.methods.fitting import Fitter
+from localsel.pipeline.identity import backend_of
 from localsel.records import Answer
 from localsel.stages.prompt import find_template, template_names
 from localsel.store import Store
@@ -76,8 +77,9 @@ def _show_query(
             raise UsageError(f"Run {run['run']} has not asked a query {query}.")
         texts = [store.instruction(run["pool"], row).text for row in answer.shown]
     settings = run["settings"]
-    backend_class: type[Backend] = BACKENDS.load(run["facts"]["backend"])
-    opening = Opening(model or settings["model"], settings["context"], settings["threads"])
+    model = model or run["facts"]["selector"]["path"]
+    backend_class: type[Backend] = BACKENDS.load(backend_of(model))
+    opening = Opening(model, settings["context"], settings["threads"])
     with closing(backend_class.open(opening)) as backend:
         template = find_template(settings["prompt"])
         prompt, cut = Fitter(backend, template, settings["criteria"]).fit(texts, len(answer.chosen))
@@ -86,7 +88,10 @@ def _show_query(
         shortened = [answer.shown[place] for place in cut]
         print_json(_as_json(answer, text, tokens, shortened))
     else:
-        click.echo(text)
+        for line in text.split("\n"):
+            click.echo(visible(line))
+        if tokens != answer.prompt_tokens and answer.outcome == "answered":
+            say(f"The run read {answer.prompt_tokens:,} tokens: another model or prompt than here.")
         say(f"{tokens:,} tokens, {len(texts)} candidates, {len(cut)} shortened.")
 
 

@@ -27,5 +27,6 @@ def command(runs: tuple[str, ...], yes: bool, workspace: Path | None) -> None:
         if not yes:
             click.confirm(f"Delete {', '.join(found)}?", abort=True, err=True)
         for name in found:
-            store.remove_run(name)
+            with store.lock(name):
+                store.remove_run(name)
             say(f"Deleted {name}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -49,11 +50,11 @@ def follow(settings: Settings) -> dict[str, object]:
     return watch(run(settings), settings)
 
 
-def watch(events: Iterable[Event], settings: Settings) -> dict[str, object]:
+def watch(events: Generator[Event, None, None], settings: Settings) -> dict[str, object]:
     """Shows every event; the record is in the last."""
     record: dict[str, object] = {}
     display = open_display(settings.display)
-    with display:
+    with display, closing(events):
         for event in events:
             display.show(event)
             if event.event == "done":

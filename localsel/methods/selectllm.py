@@ -28,7 +28,7 @@ class SelectLLM(Method):
 
     about = "a model chooses inside every cluster"
     source = "arXiv 2401.16553"
-    cost = "one call per query and order, about N / 13"
+    cost = "one for each query and order, N / 14 or more"
     needs_backend = True
     needs_vectors = True
     needs_plan = True
@@ -38,6 +38,8 @@ class SelectLLM(Method):
         assert tools.backend is not None
         assert tools.template is not None
         self._backend = tools.backend
+        # Winners of heats that nobody judged: random rows, whatever happens to them later.
+        self._unjudged: set[int] = set()
         self._fitter = Fitter(tools.backend, tools.template, tools.settings.criteria)
 
     def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
@@ -67,6 +69,7 @@ class SelectLLM(Method):
             if len(given[query.id]) == self.tools.settings.orders or answer.outcome == "forced":
                 picks = self._tally(query, given.pop(query.id))
                 winners[query.id] = tuple(pick.row for pick in picks)
+                self._unjudged |= {pick.row for pick in picks if pick.chosen_by == "fallback"}
                 if query.final:
                     yield from picks
 
@@ -147,6 +150,7 @@ class SelectLLM(Method):
             scores=(),
             outcome="abstained",
             attempts=attempts,
+            shortened=shortened,
         )
 
     def _forced(self, query: Query, rows: tuple[int, ...]) -> Answer:
@@ -158,6 +162,8 @@ class SelectLLM(Method):
         answers = sorted(answers, key=attrgetter("order"))
         first = answers[0]
         valid = [answer for answer in answers if answer.outcome != "abstained"]
+        if first.outcome == "forced":
+            return [self._forced_pick(query, turn, row) for turn, row in enumerate(first.chosen)]
         votes = {row: sum(row in answer.chosen for answer in valid) for row in first.shown}
         winners = list(first.chosen)
         if len(answers) > 1 and valid:
@@ -177,10 +183,20 @@ class SelectLLM(Method):
                 label=first.shown.index(row) + 1,
                 position=first.shown.index(row) + 1,
                 probability=probability(row, valid),
-                votes=votes[row],
+                votes=votes[row] if valid else None,
             )
             for turn, row in enumerate(winners)
         ]
+
+    def _forced_pick(self, query: Query, turn: int, row: int) -> Pick:
+        """As many wanted as shown: nobody chose, and nobody voted."""
+        return Pick(
+            row=row,
+            chosen_by="fallback" if row in self._unjudged else "forced",
+            cluster=query.cluster,
+            query=query.id,
+            turn=turn,
+        )
 
     def _shuffled(self, query: Query, order: int, rows: tuple[int, ...]) -> tuple[int, ...]:
         generator = np.random.default_rng(self._seed(query.id, order, SHUFFLE))
@@ -219,6 +235,4 @@ def chosen_by(valid: list[Answer], orders: int) -> ChosenBy:
     """How a query's winners came about; `valid` are its answers that did not abstain."""
     if not valid:
         return "fallback"
-    if valid[0].outcome == "forced":
-        return "forced"
     return "vote" if orders > 1 else "model"

@@ -6,7 +6,7 @@ it, and what was done is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,13 +24,13 @@ from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
 from localsel.runs import chosen_rows, run_record
 from localsel.settings import Settings
 from localsel.stages.export import check_writable, export, format_of
-from localsel.stages.prompt import find_template
-from localsel.store import Store
+from localsel.stages.prompt import Template, find_template
+from localsel.store import Store, new_name
 
 VERSIONED = ("localsel", "llama-cpp-python", "outlines-core", "sentence-transformers", "torch")
 
 
-def run(settings: Settings) -> Iterator[Event]:
+def run(settings: Settings) -> Generator[Event, None, None]:
     """One selection, from the file to the picks.
 
     Yields events; the last one is `done`, with the run's record in its details.
@@ -47,7 +47,7 @@ def _events(course: Course) -> Iterator[Event]:
     settings, store = course.settings, course.store
     method: type[Method] = METHODS.load(settings.method)
     template = find_template(settings.prompt)
-    refuse_early(settings, method)
+    refuse_early(settings, method, template)
     identity = Identity(settings, store)
     fingerprint = identity.run(method, template)
     earlier = find_earlier(identity, fingerprint)
@@ -65,9 +65,7 @@ def _events(course: Course) -> Iterator[Event]:
             stack.enter_context(store.lock(earlier["run"]))
         yield from loading.load(course, identity)
         backend = _open_backend(settings, identity, method, stack)
-        _begin(course, identity, fingerprint, earlier, backend)
-        if not earlier:
-            stack.enter_context(store.lock(course.id))
+        _begin(course, identity, fingerprint, earlier, backend, stack)
         yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
         with _kept_when_stopped(course):
             instructions = store.instructions(identity.pool)
@@ -82,7 +80,7 @@ def _events(course: Course) -> Iterator[Event]:
             yield from _finish(course)
 
 
-def refuse_early(settings: Settings, method: type[Method]) -> None:
+def refuse_early(settings: Settings, method: type[Method], template: Template) -> None:
     """Before anything slow: whatever can be refused by looking is refused."""
     if settings.out:
         format_of(settings.out)
@@ -91,6 +89,11 @@ def refuse_early(settings: Settings, method: type[Method]) -> None:
         raise UsageError(
             f"The method {settings.method!r} needs a model.",
             "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
+        )
+    if settings.criteria and "{criteria}" not in template.head:
+        raise UsageError(
+            f"The prompt {template.name!r} has no place for --criteria.",
+            "Put {criteria} into its head, or leave --criteria away.",
         )
     if settings.data.is_dir():
         raise InputError(f"{settings.data} is a folder.", "Name one file in it.")
@@ -115,27 +118,36 @@ def _begin(
     fingerprint: str,
     earlier: Mapping[str, Any] | None,
     backend: Backend | None,
+    stack: ExitStack,
 ) -> None:
-    """Names the run: the one that goes on, or a new one."""
-    name = str(course.settings.model)
+    """Names the run: the one that goes on, or a new one, which is locked before it is listed."""
     facts: dict[str, Any] = {
-        "selector": None,
-        "backend": None,
+        "selector": _selector(identity) if backend else None,
+        "backend": identity.backend if backend else None,
         "repeatable": backend.repeatable if backend else True,
         "versions": _versions(),
     }
-    if backend:
-        sha256 = identity.selector
-        facts["selector"] = {"name": Path(name).stem, "path": name, "sha256": sha256}
-        facts["backend"] = identity.backend
     if earlier:
-        course.id = earlier["run"]
-        course.attempts_before = earlier["facts"].get("connections_attempted", 0)
-        for stage, seconds in earlier["facts"].get("seconds_by_stage", {}).items():
+        course.id, known = earlier["run"], earlier["facts"]
+        course.attempts_before = known.get("connections_attempted", 0)
+        for stage, seconds in known.get("seconds_by_stage", {}).items():
             course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
+        facts["repeatable"] &= known["repeatable"]
+        course.store.update_run(course.id, facts=facts)
     else:
+        course.id = new_name()
+        stack.enter_context(course.store.lock(course.id))
         settings = plain(course.settings)
-        course.id = course.store.start_run(fingerprint, identity.pool, settings, facts)
+        course.store.start_run(fingerprint, identity.pool, settings, facts, course.id)
+
+
+def _selector(identity: Identity) -> dict[str, str]:
+    """What the record says of the model: name, place, sha256."""
+    model = str(identity.settings.model)
+    path = Path(model).expanduser()
+    if identity.backend == "scripted":
+        return {"name": model, "path": model, "sha256": identity.selector}
+    return {"name": path.stem, "path": str(path.resolve()), "sha256": identity.selector}
 
 
 @contextmanager
@@ -163,11 +175,11 @@ def _finish(course: Course) -> Iterator[Event]:
         with course.timed("export"):
             yield course.event("stage", total=settings.budget)
             export(chosen_rows(store, stored), format_of(settings.out), settings.out)
-    if stored["state"] not in ENDED:
-        totals = store.answer_totals(course.id)
-        over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
-        state = "over-limit" if over else "finished"
-        store.update_run(course.id, state=state, facts=course.so_far())
+    # Not only the first time: the limit may have been changed since.
+    totals = store.answer_totals(course.id)
+    over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
+    facts = {} if stored["state"] in ENDED else course.so_far()
+    store.update_run(course.id, state="over-limit" if over else "finished", facts=facts)
     record = run_record(store, course.id)
     yield course.event("done", done=record["picked"], total=record["budget"], record=record)
 

@@ -45,6 +45,9 @@ class Course:
         finally:
             spent = time.perf_counter() - started
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+        # A run that is killed later has this in its record all the same.
+        if self.id:
+            self.store.update_run(self.id, facts=self.so_far())
 
     def progress(self, steps: Generator[tuple[int, int], None, T]) -> Steps[T]:
         """Passes a stage's (done, total) on as events, and its result back."""

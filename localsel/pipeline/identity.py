@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +27,53 @@ PLANNED_BY = ("budget", "grouping", "clusters", "query_size", "min_cluster", "ne
 SCRIPTED = ("first", "random", "abstain")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
-    """The digests of one run's settings; those of files are cached in the workspace."""
+    """The digests of one run's settings, taken once: a file that changes later is another run's.
+
+    Those of files are cached in the workspace.
+    """
 
     settings: Settings
     store: Store
 
-    @property
+    @cached_property
     def data(self) -> str:
-        return self._digest(self.settings.data)
+        return self.store.digest(self.settings.data, file_sha256)
 
-    @property
+    @cached_property
     def pool(self) -> str:
         """The same rows, read in the same way."""
         settings = self.settings
         return digest({"data": self.data, "map": settings.map, "encoding": settings.encoding})
 
-    @property
+    @cached_property
     def backend(self) -> str:
         """`auto` goes by what the model's name says."""
-        if self.settings.backend != "auto":
-            return self.settings.backend
-        rule = str(self.settings.model).partition(":")[0]
-        return "scripted" if rule in SCRIPTED and not Path(rule).exists() else "llamacpp"
+        return backend_of(str(self.settings.model), self.settings.backend)
 
-    @property
+    @cached_property
     def selector(self) -> str:
         """The sha256 of the weights, or of what was named instead of weights."""
         path = Path(str(self.settings.model)).expanduser()
         if self.backend != "scripted" and path.is_file():
-            return self._digest(path)
+            return self.store.digest(path, file_sha256)
         return hashlib.sha256(str(self.settings.model).encode()).hexdigest()
 
-    @property
+    @cached_property
     def embedder_folder(self) -> Path:
         from localsel.stages.embed import default_embedder
 
         return self.settings.embedder or default_embedder()
 
-    @property
+    @cached_property
     def embedder(self) -> str:
         """One digest for everything in the embedder's folder."""
         from localsel.stages.embed import folder_fingerprint
 
-        folder = self.embedder_folder
-        known = self.store.cached_digest(folder) if folder.is_dir() else None
-        if known is None:
-            known = folder_fingerprint(folder)
-            self.store.add_digest(folder, known)
-        return known
+        return self.store.digest(self.embedder_folder, folder_fingerprint)
 
-    @property
+    @cached_property
     def plan(self) -> str:
         """The same queries."""
         names = (*PLANNED_BY, "index", "seed")
@@ -86,7 +82,7 @@ class Identity:
             options | {"pool": self.pool, "embedder": self.embedder, "algorithm": ALGORITHM}
         )
 
-    @property
+    @cached_property
     def index(self) -> str:
         """The same graph of neighbours."""
         return digest({"pool": self.pool, "embedder": self.embedder, "seed": self.settings.seed})
@@ -104,17 +100,9 @@ class Identity:
             "selector": self.selector if method.needs_backend else None,
             "backend": self.backend if method.needs_backend else None,
             "embedder": self.embedder if method.needs_vectors else None,
-            "prompt": asdict(template) if method.needs_backend else None,
+            "prompt": template.parts if method.needs_backend else None,
         }
         return digest(options | content)
-
-    def _digest(self, path: Path) -> str:
-        known = self.store.cached_digest(path)
-        if known is None:
-            with path.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256").hexdigest()
-            self.store.add_digest(path, known)
-        return known
 
 
 def find_earlier(identity: Identity, fingerprint: str) -> dict[str, Any] | None:
@@ -153,7 +141,20 @@ NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt"}
 def plain(settings: Settings) -> dict[str, Any]:
     """The settings as the workspace keeps them."""
     kept: dict[str, Any] = json.loads(json.dumps(asdict(settings), default=str))
-    return kept
+    return kept | {"data": str(settings.data.resolve())}
+
+
+def backend_of(model: str, named: str = "auto") -> str:
+    """The backend for a model: the one that was named, or the one that its name calls for."""
+    if named != "auto":
+        return named
+    rule = model.partition(":")[0]
+    return "scripted" if rule in SCRIPTED and not Path(rule).exists() else "llamacpp"
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(content: Mapping[str, object]) -> str:

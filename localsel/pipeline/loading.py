@@ -56,7 +56,13 @@ def _read(course: Course, identity: Identity) -> Iterator[Event]:
             if (writer.rows + writer.bad) % EVERY == 0:
                 yield course.event("progress", done=writer.rows)
         check_bad_rows(settings, writer.rows, writer.bad)
+        if course.store.cached_digest(settings.data) != identity.data:
+            raise InputError(
+                f"{settings.data} was written to while it was read.", "Give the command again."
+            )
     yield course.event("progress", done=writer.rows, total=writer.rows)
+    if writer.bad > TOLD:
+        yield course.event("note", text=f"… and {writer.bad - TOLD:,} more; see show --json.")
     bad = f"; {writer.bad:,} broken rows skipped" if writer.bad else ""
     yield course.event("note", text=f"{writer.rows:,} instructions{bad}.")
 

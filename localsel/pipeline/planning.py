@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from localsel.errors import WorkspaceError
 from localsel.pipeline.course import Course, Steps
 from localsel.pipeline.identity import Identity, text_digest
 from localsel.records import Clusters, Instruction, Plan, Rows, Vectors
@@ -57,7 +58,12 @@ def _embed(
         yield course.event("progress", done=done, total=len(texts), cached=done)
         if missing:
             yield from _embed_missing(course, identity, texts, keys, missing)
-            vectors, _ = course.store.cached_vectors(embedder, keys)
+            vectors, missing = course.store.cached_vectors(embedder, keys)
+        if missing:
+            raise WorkspaceError(
+                f"{len(missing):,} vectors cannot be read back from {course.store.home}.",
+                "Is the disk full? Give the command again.",
+            )
     return vectors
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
 from localsel.coreset import kcenter
 from localsel.records import Clusters, Rows, Vectors
-
-Progress = Callable[[int, int], None]
 
 
 def coreset(vectors: Vectors, count: int, seed: int, smallest: int) -> Clusters:

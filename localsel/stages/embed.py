@@ -21,7 +21,7 @@ from localsel.records import Rows, Vectors
 
 ROWS = 32
 SMALLEST = 16
-LONGEST = 8192
+LONGEST = 512
 
 
 def default_embedder() -> Path:

@@ -6,6 +6,7 @@ the same graph every time.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,24 +129,32 @@ def exact_search(vectors: Vectors) -> Search:
     return search
 
 
+def _loaded(index: Any, path: Path, size: int) -> bool:
+    """Reads a saved graph; one that is missing, broken or of another size is built anew."""
+    try:
+        index.load_index(str(path), max_elements=size)
+    except RuntimeError:
+        return False
+    return int(index.get_current_count()) == size
+
+
 def hnsw_search(vectors: Vectors, path: Path, seed: int) -> Generator[Progress, None, Search]:
     """hnswlib's graph of the pool, read from `path`, or built and put there."""
     import hnswlib
 
     index: Any = hnswlib.Index(space="ip", dim=vectors.shape[1])
-    if path.exists():
-        index.load_index(str(path), max_elements=len(vectors))
-        index.set_num_threads(1)
-    else:
+    if not _loaded(index, path, len(vectors)):
+        index = hnswlib.Index(space="ip", dim=vectors.shape[1])
         index.init_index(max_elements=len(vectors), random_seed=seed + 1, **GRAPH)
         index.set_num_threads(1)
         for start in range(0, len(vectors), BLOCK):
             part = vectors[start : start + BLOCK]
             index.add_items(part, np.arange(start, start + len(part)))
             yield start + len(part), 2 * len(vectors)
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(f".{secrets.token_hex(4)}")
         index.save_index(str(partial))
         partial.replace(path)
+    index.set_num_threads(1)
 
     def search(rows: Rows, count: int) -> tuple[Rows, Vectors]:
         # ef is not saved with an index, and has to be at least the number of neighbours.

@@ -26,6 +26,17 @@ class Template:
     tail: str
     answer: str
 
+    @property
+    def parts(self) -> dict[str, str]:
+        """What a model reads of it: neither its name nor what it says about itself."""
+        return {
+            "criteria": self.criteria,
+            "head": self.head,
+            "candidate": self.candidate,
+            "tail": self.tail,
+            "answer": self.answer,
+        }
+
 
 def template_names() -> list[str]:
     """The templates that come with localsel."""

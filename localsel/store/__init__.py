@@ -10,9 +10,9 @@ from localsel.store.caches import Caches
 from localsel.store.database import VERSION
 from localsel.store.plans import Plans
 from localsel.store.pools import Pools
-from localsel.store.runs import Runs
+from localsel.store.runs import Runs, new_name
 
-__all__ = ["VERSION", "Store"]
+__all__ = ["VERSION", "Store", "new_name"]
 
 
 class Store(Pools, Plans, Runs, Caches):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +73,24 @@ class Caches(Database):
                 ((embedder, text, chunk, place) for place, text in enumerate(texts)),
             )
 
-    def cached_digest(self, path: Path) -> str | None:
-        """The sha256 of a file or folder seen before and not touched since."""
-        row = self._one("SELECT stamp, sha256 FROM files WHERE path = ?", str(path.resolve()))
-        return row["sha256"] if row and row["stamp"] == _stamp(path) else None
-
-    def add_digest(self, path: Path, sha256: str) -> None:
+    def digest(self, path: Path, compute: Callable[[Path], str]) -> str:
+        """The digest of a file or folder, computed only if it is new or was written since."""
+        if known := self.cached_digest(path):
+            return known
+        # Before computing: what is written meanwhile then shows as a change.
+        stamp = _stamp(path) if path.exists() else ""
+        sha256 = compute(path)
         with self._transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
-                (str(path.resolve()), _stamp(path), sha256),
+                (str(path.resolve()), stamp, sha256),
             )
+        return sha256
+
+    def cached_digest(self, path: Path) -> str | None:
+        """The digest of a file or folder seen before and not written since."""
+        row = self._one("SELECT stamp, sha256 FROM files WHERE path = ?", str(path.resolve()))
+        return row["sha256"] if row and path.exists() and row["stamp"] == _stamp(path) else None
 
 
 def _stamp(path: Path) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import IO, Any
 
-from localsel.errors import UsageError
+from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Pick
 from localsel.store.database import Database
 
@@ -21,10 +21,22 @@ class Runs(Database):
     """Reads and writes runs."""
 
     def start_run(
-        self, fingerprint: str, pool: str, settings: Mapping[str, object], facts: Mapping[str, Any]
+        self,
+        fingerprint: str,
+        pool: str,
+        settings: Mapping[str, object],
+        facts: Mapping[str, Any],
+        run: str = "",
     ) -> str:
-        run, now = secrets.token_hex(4), time.time()
+        """Enters a new run, under the name that was locked for it or one of its own.
+
+        Raises:
+            WorkspaceError: the pool was removed since it was read.
+        """
+        run, now = run or new_name(), time.time()
         with self._transaction() as database:
+            if not self._one("SELECT 1 FROM pools WHERE pool = ?", pool):
+                raise WorkspaceError("The pool was removed meanwhile.", "Give the command again.")
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, NULL, 'running', ?, ?, ?, ?)",
                 (run, fingerprint, pool, json.dumps(settings), json.dumps(facts), now, now),
@@ -155,11 +167,13 @@ class Runs(Database):
         """How a run stands: one that says it is running, but holds no lock, was cut off."""
         if run["state"] != "running":
             return str(run["state"])
-        with (self.home / "locks" / run["run"]).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return "running"
+        try:
+            with (self.home / "locks" / run["run"]).open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return "interrupted"
+        except OSError:
+            return "running"
         return "interrupted"
 
     def answer_totals(self, run: str) -> dict[str, Any]:
@@ -189,13 +203,27 @@ class Runs(Database):
         return [dict(row) for row in rows]
 
 
+def new_name() -> str:
+    """A name for a run that no other has."""
+    return secrets.token_hex(4)
+
+
+PATIENCE = 1.0
+
+
 def _lock(file: IO[str], run: str) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UsageError(
-            f"Another process is working on run {run}.", "Wait for it to end."
-        ) from error
+    """Somebody who only looks holds a lock for a moment; somebody who works, for good."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if time.monotonic() > ends:
+                raise UsageError(
+                    f"Another process is working on run {run}.", "Wait for it to end."
+                ) from error
+            time.sleep(0.02)
 
 
 def _answer(row: sqlite3.Row) -> Answer:

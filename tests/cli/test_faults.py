@@ -184,7 +184,7 @@ FAULTS = [
     Fault("no command", "rnu", USAGE, "There is no command 'rnu'. Did you mean 'run'?"),
     Fault("show nothing", "show last", USAGE, "There is no run 'last'"),
     Fault("export nothing", "export last --out p.csv", USAGE, "There is no run 'last'"),
-    Fault("export as nothing", "export last --out p.xml", USAGE, "no ending that says how"),
+    Fault("export as nothing", "export last --out p.xml", USAGE, "does not say how to write it"),
     Fault("export to nowhere", "export last --out no/p.csv", USAGE, "There is no folder"),
     Fault("export nowhere", "export last", USAGE, "--out"),
     Fault("remove nothing", "rm abcd --yes", USAGE, "There is no run 'abcd'"),
