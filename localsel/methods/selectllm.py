@@ -69,6 +69,7 @@ class SelectLLM(Method):
             if len(given[query.id]) == self.tools.settings.orders or answer.outcome == "forced":
                 picks = self._tally(query, given.pop(query.id))
                 winners[query.id] = tuple(pick.row for pick in picks)
+                self._unjudged -= {pick.row for pick in picks if pick.votes}
                 self._unjudged |= {pick.row for pick in picks if pick.chosen_by == "fallback"}
                 if query.final:
                     yield from picks

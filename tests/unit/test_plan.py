@@ -384,11 +384,23 @@ def test_answers_that_stay_out_are_filled_and_marked(data: st.DataObject, seed: 
     picks, answers, committed = selected(pool, budget, "abstain:0.5", seed=seed)
     assert len({pick.row for pick in picks}) == len(picks) == budget
     outcome = {answer.query: answer.outcome for answer in answers}
-    says = {"answered": "model", "abstained": "fallback", "forced": "forced"}
-    assert all(pick.chosen_by == says[outcome[pick.query]] for pick in picks)
+    unjudged: set[int] = set()
+    for answer in answers:
+        unjudged -= set(answer.chosen) if answer.outcome == "answered" else set()
+        unjudged |= set(answer.chosen) if answer.outcome == "abstained" else set()
+    for pick in picks:
+        forced = "fallback" if pick.row in unjudged else "forced"
+        says = {"answered": "model", "abstained": "fallback", "forced": forced}
+        assert pick.chosen_by == says[outcome[pick.query]]
     for answer in committed:
         if answer.outcome == "abstained":
             assert (answer.attempts, answer.scores, answer.probabilities) == (2, (), ())
+
+
+def test_a_random_winner_of_a_heat_is_not_forced_but_filled() -> None:
+    plan = make_plan([list(range(210))], budget=14, query_size=14)
+    picks, _, _ = selected(pool_of(plan, 210), 14, "abstain:1")
+    assert {pick.chosen_by for pick in picks} == {"fallback"}
 
 
 def test_half_the_first_answers_stay_out_and_a_quarter_after_the_retry() -> None:
@@ -408,8 +420,9 @@ def test_a_vote_counts_only_the_orders_that_were_answered() -> None:
     assert {answered[place] for place in range(400)} == {0, 1, 2, 3}
     for pick in picks:
         assert pick.chosen_by == ("vote" if answered[pick.query] else "fallback")
-        assert pick.votes is not None
-        assert min(1, answered[pick.query]) <= pick.votes <= answered[pick.query]
+        votes = pick.votes or 0
+        assert (pick.votes is None) == (answered[pick.query] == 0)
+        assert min(1, answered[pick.query]) <= votes <= answered[pick.query]
 
 
 def test_a_quota_of_all_candidates_is_not_asked() -> None:

@@ -67,6 +67,8 @@ def fill(store: Store, pool: str = "pool", rows: Sequence[Instruction] = ROWS) -
 
 
 def begin(store: Store, fingerprint: str = "print", pool: str = "pool") -> str:
+    if not store.has_pool(pool):
+        fill(store, pool)
     return store.start_run(fingerprint, pool, {"budget": 2}, {"backend": "scripted"})
 
 
@@ -349,7 +351,7 @@ def test_a_digest_holds_until_the_file_changes(store: Store, tmp_path: Path) -> 
     path = tmp_path / "data.jsonl"
     path.write_text("one")
     assert store.cached_digest(path) is None
-    store.add_digest(path, "sha")
+    assert store.digest(path, lambda path: "sha") == "sha"
     assert store.cached_digest(path) == "sha"
     path.write_text("two")
     os.utime(path, ns=(1, 1))
@@ -362,7 +364,7 @@ def test_a_digest_of_a_folder_holds_until_anything_in_it_changes(
     folder = tmp_path / "embedder" / "inner"
     folder.mkdir(parents=True)
     (folder / "weights").write_text("one")
-    store.add_digest(folder.parent, "sha")
+    assert store.digest(folder.parent, lambda path: "sha") == "sha"
     assert store.cached_digest(folder.parent) == "sha"
     (folder / "weights").write_text("three")
     assert store.cached_digest(folder.parent) is None
@@ -433,3 +435,20 @@ def test_a_workspace_that_cannot_be_written_says_so(store: Store) -> None:
         with pytest.raises(WorkspaceError, match="cannot be written: database is locked"):
             begin(store)
     assert store.runs() == []
+
+
+def test_what_is_written_while_it_is_hashed_counts_as_changed(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "growing"
+    path.write_text("a")
+
+    def slow(path: Path) -> str:
+        path.write_text("a longer text")
+        return "digest of a"
+
+    assert store.digest(path, slow) == "digest of a"
+    assert store.cached_digest(path) is None
+
+
+def test_a_run_of_a_pool_that_was_removed_meanwhile_is_refused(store: Store) -> None:
+    with pytest.raises(WorkspaceError, match="removed meanwhile"):
+        store.start_run("print", "gone", {}, {})
