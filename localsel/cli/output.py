@@ -59,8 +59,15 @@ def print_table(head: list[str], rows: list[list[object]], one_line: int | None 
         )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
-    # A pipe has no width: nothing is cut there.
-    Console(highlight=False, width=None if in_terminal else 100_000).print(table)
+    if in_terminal:
+        Console(highlight=False).print(table)
+        return
+    # A pipe has no width: nothing is cut there, and nothing is padded.
+    console = Console(highlight=False, width=100_000)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip())
 
 
 def _cell(value: object) -> str:
