@@ -212,6 +212,8 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
         f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
         f" in {seconds:.1f} s (run {record['id']})."
     ]
+    if record["bad_rows"]:
+        lines.append(f"{record['bad_rows']:,} broken rows were skipped; see show --json.")
     if record["queries"]:
         lines.append(
             f"{record['clusters']:,} clusters, {record['queries']:,} queries,"
@@ -220,7 +222,7 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
         )
     if record["radius"] is not None:
         lines.append(
-            f"Covering radius {record['radius']:.3f} (random"
+            f"Clusters: radius {record['radius']:.3f} (random centres"
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
             f" (random {record['random_mean_distance']:.3f})."
         )

@@ -52,7 +52,7 @@ def _events(course: Course) -> Iterator[Event]:
     fingerprint = identity.run(method, template)
     earlier = find_earlier(identity, fingerprint)
     if earlier and earlier["state"] in ENDED:
-        course.id = earlier["run"]
+        _remember(course, earlier)
         yield course.event("run", state="finished", fingerprint=fingerprint)
         yield from _finish(course)
         return
@@ -128,17 +128,22 @@ def _begin(
         "versions": _versions(),
     }
     if earlier:
-        course.id, known = earlier["run"], earlier["facts"]
-        course.attempts_before = known.get("connections_attempted", 0)
-        for stage, seconds in known.get("seconds_by_stage", {}).items():
-            course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
-        facts["repeatable"] &= known["repeatable"]
+        _remember(course, earlier)
+        facts["repeatable"] &= earlier["facts"]["repeatable"]
         course.store.update_run(course.id, facts=facts)
     else:
         course.id = new_name()
         stack.enter_context(course.store.lock(course.id))
         settings = plain(course.settings)
         course.store.start_run(fingerprint, identity.pool, settings, facts, course.id)
+
+
+def _remember(course: Course, earlier: Mapping[str, Any]) -> None:
+    """Takes up a run where it stands: its name, its seconds, its attempted connections."""
+    course.id, known = earlier["run"], earlier["facts"]
+    course.attempts_before = known.get("connections_attempted", 0)
+    for stage, seconds in known.get("seconds_by_stage", {}).items():
+        course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
 
 
 def _selector(identity: Identity) -> dict[str, str]:

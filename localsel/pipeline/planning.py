@@ -87,14 +87,17 @@ def _embed_missing(
             found.clear()
 
     done = len(texts) - len(missing)
-    for batch, vectors in embedder.encode([texts[place] for place in missing]):
-        places.extend(missing[index] for index in batch)
-        found.append(vectors)
-        done += len(batch)
-        if len(places) >= VECTORS_AT_ONCE:
-            keep()
-        yield course.event("progress", done=done, total=len(texts))
-    keep()
+    try:
+        for batch, vectors in embedder.encode([texts[place] for place in missing]):
+            places.extend(missing[index] for index in batch)
+            found.append(vectors)
+            done += len(batch)
+            if len(places) >= VECTORS_AT_ONCE:
+                keep()
+            yield course.event("progress", done=done, total=len(texts))
+    finally:
+        # Whoever stops here finds what was done; only a kill loses the last thousand.
+        keep()
 
 
 def _index(course: Course, identity: Identity, vectors: Vectors) -> Steps[Neighbours]:

@@ -79,6 +79,8 @@ class Runs(Database):
         """
         runs = self.runs()
         found = runs[:1] if name == "last" else [r for r in runs if r["run"].startswith(name)]
+        if name == "last" and not runs:
+            raise UsageError(f"There are no runs yet in {self.home}.", "Try `localsel demo`.")
         if len(found) != 1:
             problem = (
                 f"{len(found)} runs begin with {name!r}" if found else f"There is no run {name!r}"

@@ -182,8 +182,8 @@ FAULTS = [
     Fault("no weights", f"{RUN} --model first --embedder FOLDER/empty-folder", MODEL, "modules.js"),
     # Other commands.
     Fault("no command", "rnu", USAGE, "There is no command 'rnu'. Did you mean 'run'?"),
-    Fault("show nothing", "show last", USAGE, "There is no run 'last'"),
-    Fault("export nothing", "export last --out p.csv", USAGE, "There is no run 'last'"),
+    Fault("show nothing", "show last", USAGE, "There are no runs yet"),
+    Fault("export nothing", "export last --out p.csv", USAGE, "There are no runs yet"),
     Fault("export as nothing", "export last --out p.xml", USAGE, "does not say how to write it"),
     Fault("export to nowhere", "export last --out no/p.csv", USAGE, "There is no folder"),
     Fault("export nowhere", "export last", USAGE, "--out"),

@@ -199,7 +199,8 @@ def test_an_ambiguous_beginning_is_refused(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["last", "nothing", "%"])
 def test_a_run_that_is_not_there_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(UsageError, match=f"There is no run '{name}'"):
+    missing = "There are no runs yet" if name == "last" else f"There is no run '{name}'"
+    with pytest.raises(UsageError, match=missing):
         store.run(name)
 
 
