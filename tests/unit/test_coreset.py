@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import subprocess
 import sys
@@ -124,7 +125,7 @@ def test_picks_are_the_plain_loops(n: int, d: int, k: int, make: Callable[..., V
 
 
 def test_picks_are_those_over_scikit_learns_distances() -> None:
-    pairwise_distances = pytest.importorskip("sklearn.metrics").pairwise_distances
+    pairwise_distances = importlib.import_module("sklearn.metrics").pairwise_distances
     vectors = unit_cloud(3000, 48)
     picks = [int(np.random.default_rng(5).integers(3000))]
     nearest = np.full(3000, np.inf, np.float32)
@@ -210,8 +211,8 @@ def test_other_layouts_and_types_of_the_same_values() -> None:
 
 
 def test_threads_change_nothing() -> None:
-    numba = pytest.importorskip("numba")
-    limits = pytest.importorskip("threadpoolctl").threadpool_limits
+    numba = importlib.import_module("numba")
+    limits = importlib.import_module("threadpoolctl").threadpool_limits
     vectors = unit_cloud(500, 64)
     expected = kcenter(vectors, 100)
     for threads in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
@@ -247,7 +248,7 @@ def test_no_centres_are_refused(k: int) -> None:
 
 
 def test_nowhere_to_keep_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    numba = pytest.importorskip("numba")
+    numba = importlib.import_module("numba")
     plain = numba.njit
 
     def without_disk(function: Any, cache: bool = False, **options: Any) -> Any:
