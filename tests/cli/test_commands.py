@@ -13,7 +13,7 @@ import pytest
 
 from localsel.cli import COMMANDS
 from localsel.settings import fields
-from tests.conftest import CHECKOUT, Command, Finished
+from tests.conftest import Command, Finished
 
 
 @pytest.fixture
@@ -251,9 +251,6 @@ def test_benchmarks_are_listed_with_their_question(localsel: Command) -> None:
     assert "coreset" in {found["name"] for found in localsel("bench", "--json").document}
 
 
-@pytest.mark.skipif(
-    not list((CHECKOUT / "models").glob("nano*/*.gguf")), reason="the nano selector is not built"
-)
 def test_the_demo_chooses_40_and_says_how_good_they_are(localsel: Command, workspace: Path) -> None:
     done = localsel("demo", "--workspace", workspace)
     assert done.code == 0, done.stderr

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+import requests
 
 from localsel.offline import VARIABLES, NetworkRefused, guard, is_local, set_variables
 
@@ -113,7 +114,6 @@ def test_a_refusal_is_an_oserror_so_that_libraries_handle_it() -> None:
 
 
 def test_requests_is_refused() -> None:
-    requests = pytest.importorskip("requests")
     with guard() as counter:
         with pytest.raises(requests.ConnectionError, match="localsel is offline"):
             requests.get(f"http://{NAME}/", timeout=1)
