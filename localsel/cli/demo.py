@@ -32,7 +32,7 @@ def command(workspace: Path | None) -> None:
         data=resource("examples") / "pool.jsonl",
         budget=BUDGET,
         model=str(model),
-        workspace=home(workspace),
+        workspace=home(workspace) if workspace else None,
         resume="never",
     )
     say("The bundled pool, and a toy selector that is here to show how it works.")
@@ -46,7 +46,8 @@ def command(workspace: Path | None) -> None:
         ]
     print_picks(chosen[:SHOWN])
     _compare_with_the_pool(chosen, marked)
-    say(f"Look closer: localsel show {record['id']}")
+    there = f" --workspace {workspace}" if workspace else ""
+    say(f"Look closer: localsel show {record['id']}{there}")
 
 
 def _compare_with_the_pool(chosen: list[Chosen], marked: list[str]) -> None:

@@ -222,12 +222,13 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
         )
     if record["radius"] is not None:
         lines.append(
-            f"Clusters: radius {record['radius']:.3f} (random centres"
+            f"Clusters: radius {record['radius']:.3f} (random"
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
             f" (random {record['random_mean_distance']:.3f})."
         )
     lines.append(f"{record['connections_attempted']} connections attempted.")
-    where = (
-        f"Written to {out}." if out else f"Next: localsel export {record['id']} --out picks.jsonl"
-    )
+    home = record["settings"]["workspace"]
+    there = f" --workspace {home}" if home else ""
+    next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
+    where = f"Written to {out}." if out else next_step
     return [*lines, where]
