@@ -13,7 +13,7 @@ from localsel.cli.run import follow
 from localsel.cli.show import print_picks
 from localsel.errors import BackendError
 from localsel.runs import chosen_rows
-from localsel.settings import Settings, resource
+from localsel.settings import Settings, default_workspace, resource
 from localsel.stages.export import Chosen
 from localsel.store import Store
 
@@ -28,11 +28,12 @@ def command(workspace: Path | None) -> None:
     model = next(iter(sorted(resource("models").glob("nano*/*.gguf"))), None)
     if model is None:
         raise BackendError("The nano selector is missing from this installation.")
+    folder = home(workspace)
     settings = Settings(
         data=resource("examples") / "pool.jsonl",
         budget=BUDGET,
         model=str(model),
-        workspace=home(workspace) if workspace else None,
+        workspace=None if folder == default_workspace() else folder,
         resume="never",
     )
     say("The bundled pool, and a toy selector that is here to show how it works.")
