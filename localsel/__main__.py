@@ -16,6 +16,9 @@ def main() -> None:
     from localsel.cli import localsel
 
     signal.signal(signal.SIGTERM, _interrupt)
+    # A line that drops ends a run in order; under nohup it goes on.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         # Where a command ends with click's `Exit`, its code comes back as a value.
         code = localsel(standalone_mode=False) or 0

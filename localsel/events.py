@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Stage = Literal["load", "embed", "index", "cluster", "plan", "choose", "export"]
 STAGES: tuple[Stage, ...] = ("load", "embed", "index", "cluster", "plan", "choose", "export")
@@ -38,3 +38,12 @@ class Event:
             "total": self.total,
         }
         return head | dict(self.details)
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Event:
+        """The way back from `as_json`."""
+        details = {name: value for name, value in line.items() if name not in HEAD}
+        return cls(**{name: line[name] for name in HEAD}, details=details)
+
+
+HEAD = ("event", "stage", "run", "done", "total")

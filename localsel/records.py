@@ -41,12 +41,14 @@ class Clusters:
         distances: for every instruction the Euclidean distance to its centre, by pool index;
             NaN for instructions outside the clustering.
         facts: measured on the way, for the run record: radii, mean distances, joined centres.
+        given: how many of the clusters, the last ones, lie around an annotated instruction.
     """
 
     members: tuple[Rows, ...]
     centres: Rows
     distances: Vectors
     facts: Mapping[str, float | int | None] = field(default_factory=dict)
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from localsel.records import Pick
@@ -45,6 +46,8 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "bad_rows": pool["bad"],
         "duplicates": pool["duplicates"],
         "near_duplicates": plan.get("near_duplicates"),
+        "trimmed": plan.get("trimmed"),
+        "given": facts.get("given", 0),
         "budget": run["settings"]["budget"],
         "picked": sum(chosen_by.values()),
         "chosen_by": dict(chosen_by),
@@ -58,20 +61,26 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "settings": run["settings"],
         "broken_rows": store.bad_rows(run["pool"]),
         "versions": facts.get("versions", {}),
-        "left_out": store.left_out(run["pool"], run["plan"]),
+        "left_out": store.left_out(run["run"], run["pool"], run["plan"]),
     }
 
 
 def chosen_rows(store: Store, run: dict[str, Any]) -> list[Chosen]:
     """The selection of a run, best first."""
+    said = store.reasons(run["run"])
     return [
         Chosen(
             instruction=store.instruction(run["pool"], pick.row),
             columns=store.columns(run["pool"], pick.row),
-            why=reasons(pick, run["run"]),
+            why=reasons(pick, run["run"]) | _said(said, pick.row),
         )
         for pick in store.picks(run["run"])
     ]
+
+
+def _said(said: Mapping[int, str], row: int) -> dict[str, object]:
+    """With --reason every pick has the field, also one of which nothing was said."""
+    return {"reason": said.get(row)} if said else {}
 
 
 def reasons(pick: Pick, run: str) -> dict[str, object]:

@@ -14,9 +14,12 @@ STOPPED = 130
 COMMANDS = {
     "demo": "the whole pipeline on the bundled example, in under a minute",
     "run": "choose instructions from a file",
-    "runs": "what was run in this workspace",
+    "runs": "what was run in this workspace; carry a run to another",
     "show": "one run: what was chosen, and how",
+    "attach": "follow a run that was started with --detach",
+    "stop": "stop a run that is going on",
     "export": "write the chosen instructions to a file",
+    "import-labels": "join annotations back to the picks of a run",
     "rm": "delete a run",
     "models": "which selectors are here, and what they are",
     "methods": "what can select",
@@ -36,7 +39,7 @@ class LazyGroup(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"localsel.cli.{name}").command
+        command: click.Command = import_module(f"localsel.cli.{name.replace('-', '_')}").command
         return command
 
     def resolve_command(

@@ -83,5 +83,5 @@ def init(file: Path) -> None:
 def _toml(name: str) -> str:
     default = fields()[name].default
     if isinstance(default, bool | int | float):
-        return str(default)
+        return str(default).lower()
     return f'"{default}"' if isinstance(default, str) else "…"

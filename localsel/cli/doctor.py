@@ -17,10 +17,10 @@ from typing import Literal
 import click
 
 from localsel import offline
-from localsel.cli.models import weights
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, print_table
 from localsel.errors import LocalselError
+from localsel.selectors import weights
 from localsel.store import Store
 
 FAILED = 3

@@ -22,7 +22,10 @@ from localsel.settings import (
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-METAVARS = {"map": "ROLE=COL,…", "model": "PATH", "budget": "N", "criteria": "TEXT"}
+METAVARS = {"map": "ROLE=COL,…", "model": "PATH", "budget": "N", "criteria": "TEXT"} | {
+    "where": "COLUMN=VALUE",
+    "trim": "SHARE",
+}
 
 
 def settings_options(*left_out: str) -> Callable[[Command], Command]:
@@ -45,11 +48,15 @@ def _option(name: str) -> Callable[[Command], Command]:
     text = describe(name)
     default = field.default
     if name == "near_duplicates" or not (default is None or callable(default) or "[" in text):
-        is_share = name.startswith("max_")
+        is_share = name.startswith("max_") or name == "trim"
         text += (
             f" [default: {f'{default:.0%}' if is_share else default}]" if _plain(default) else ""
         )
     flag = f"--{name.replace('_', '-')}"
+    if bare is bool:
+        return click.option(flag, name, is_flag=True, default=None, help=text)
+    if name == "where":
+        return click.option(flag, name, multiple=True, metavar=METAVARS[name], help=text)
     if get_origin(bare) is Literal:
         return click.option(flag, name, type=click.Choice(get_args(bare)), help=text)
     kind = click.Path() if Path in (bare, *get_args(bare)) else click.STRING
@@ -58,7 +65,7 @@ def _option(name: str) -> Callable[[Command], Command]:
 
 
 def _plain(default: object) -> bool:
-    return isinstance(default, str | int | float) and default != ""
+    return isinstance(default, str | int | float) and default != "" and default is not False
 
 
 def _metavar(name: str) -> str:
@@ -72,7 +79,7 @@ def settings_from(data: Path, config: Path | None, flags: dict[str, object]) -> 
     typed = {
         name: Sourced(value, f"--{name.replace('_', '-')}")
         for name, value in flags.items()
-        if value is not None
+        if value not in (None, ())
     }
     return build(given | typed | {"data": Sourced(str(data), "DATA")})
 

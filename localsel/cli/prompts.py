@@ -15,6 +15,7 @@ from localsel.errors import UsageError
 from localsel.methods.fitting import Fitter
 from localsel.pipeline.identity import backend_of
 from localsel.records import Answer
+from localsel.selectors import find_selector
 from localsel.stages.prompt import find_template, template_names
 from localsel.store import Store
 
@@ -77,7 +78,7 @@ def _show_query(
             raise UsageError(f"Run {run['run']} has not asked a query {query}.")
         texts = [store.instruction(run["pool"], row).text for row in answer.shown]
     settings = run["settings"]
-    model = model or run["facts"]["selector"]["path"]
+    model = find_selector(model or run["facts"]["selector"]["path"], workspace)
     backend_class: type[Backend] = BACKENDS.load(backend_of(model))
     opening = Opening(model, settings["context"], settings["threads"])
     with closing(backend_class.open(opening)) as backend:

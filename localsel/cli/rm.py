@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from localsel.cli.detached import remove_logs
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.errors import UsageError
@@ -29,4 +30,5 @@ def command(runs: tuple[str, ...], yes: bool, workspace: Path | None) -> None:
         for name in found:
             with store.lock(name):
                 store.remove_run(name)
+                remove_logs(store.home, name)
             say(f"Deleted {name}.")

@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from localsel import offline
-from localsel.backends import BACKENDS
-from localsel.backends.base import Backend, Opening
-from localsel.errors import InputError, UsageError
+from localsel.backends.base import Backend
 from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.methods.base import Method, Pool
 from localsel.pipeline.course import Course
+from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
 from localsel.runs import chosen_rows, run_record
 from localsel.settings import Settings
-from localsel.stages.export import check_writable, export, format_of
-from localsel.stages.prompt import Template, find_template
+from localsel.stages.export import export, format_of
+from localsel.stages.prompt import find_template
 from localsel.store import Store, new_name
 
 VERSIONED = ("localsel", "llama-cpp-python", "outlines-core", "sentence-transformers", "torch")
@@ -57,59 +56,32 @@ def _events(course: Course) -> Iterator[Event]:
         yield from _finish(course)
         return
 
-    from localsel.pipeline import choosing, loading, planning
+    from localsel.pipeline import admitting, choosing, loading, planning
 
     with ExitStack() as stack:
         if earlier:
             # Before the minutes that loading a large model takes.
             stack.enter_context(store.lock(earlier["run"]))
         yield from loading.load(course, identity)
-        backend = _open_backend(settings, identity, method, stack)
+        admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
+        backend = open_backend(settings, identity, method, stack)
         _begin(course, identity, fingerprint, earlier, backend, stack)
         yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
         with _kept_when_stopped(course):
-            instructions = store.instructions(identity.pool)
+            store.set_aside(course.id, admission.set_aside)
+            store.update_run(
+                course.id, facts={"given": len(admission.given) - len(admission.included)}
+            )
             plan = None
-            if method.needs_plan:
+            if method.needs_plan and settings.budget > len(admission.included):
                 if not store.has_plan(identity.plan):
-                    yield from planning.make(course, identity, instructions)
+                    yield from planning.make(course, identity, admission)
                 store.update_run(course.id, plan=identity.plan)
                 plan = store.plan(identity.plan)
-            pool = Pool(instructions, plan=plan)
-            yield from choosing.choose(course, identity, method, pool, backend, template)
+            pool = Pool(admission.open, plan=plan)
+            tools = choosing.open_tools(course, identity, backend, template)
+            yield from choosing.choose(course, method(tools), pool, admission.included)
             yield from _finish(course)
-
-
-def refuse_early(settings: Settings, method: type[Method], template: Template) -> None:
-    """Before anything slow: whatever can be refused by looking is refused."""
-    if settings.out:
-        format_of(settings.out)
-        check_writable(settings.out)
-    if method.needs_backend and not settings.model:
-        raise UsageError(
-            f"The method {settings.method!r} needs a model.",
-            "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
-        )
-    if settings.criteria and "{criteria}" not in template.head:
-        raise UsageError(
-            f"The prompt {template.name!r} has no place for --criteria.",
-            "Put {criteria} into its head, or leave --criteria away.",
-        )
-    if settings.data.is_dir():
-        raise InputError(f"{settings.data} is a folder.", "Name one file in it.")
-    if not settings.data.is_file():
-        raise InputError(f"There is no file {settings.data}.", "Check the path.")
-
-
-def _open_backend(
-    settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
-) -> Backend | None:
-    """The selector, its canary alive, before the embedding that would be wasted without it."""
-    if not method.needs_backend:
-        return None
-    backend_class: type[Backend] = BACKENDS.load(identity.backend)
-    opening = Opening(str(settings.model), settings.context, settings.threads)
-    return stack.enter_context(closing(backend_class.open(opening)))
 
 
 def _begin(
@@ -148,10 +120,9 @@ def _remember(course: Course, earlier: Mapping[str, Any]) -> None:
 
 def _selector(identity: Identity) -> dict[str, str]:
     """What the record says of the model: name, place, sha256."""
-    model = str(identity.settings.model)
-    path = Path(model).expanduser()
+    path = Path(identity.model)
     if identity.backend == "scripted":
-        return {"name": model, "path": model, "sha256": identity.selector}
+        return {"name": identity.model, "path": identity.model, "sha256": identity.selector}
     return {"name": path.stem, "path": str(path.resolve()), "sha256": identity.selector}
 
 

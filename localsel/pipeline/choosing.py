@@ -17,25 +17,29 @@ from localsel.records import Answer, Pick
 from localsel.stages.prompt import Template
 
 
-def choose(
-    course: Course,
-    identity: Identity,
-    method: type[Method],
-    pool: Pool,
-    backend: Backend | None,
-    template: Template,
-) -> Iterator[Event]:
-    """Asks what is not answered yet. Every answer is committed before its event is sent."""
-    settings, store = course.settings, course.store
+def open_tools(
+    course: Course, identity: Identity, backend: Backend | None, template: Template
+) -> Tools:
+    """What the method is handed: what was answered before, and where to put new answers."""
+    store = course.store
     journal = Journal(store.answers(course.id), lambda answer: store.add_answer(course.id, answer))
     selector = identity.selector if backend else ""
-    tools = Tools(settings, journal, backend, template, selector)
-    total = len(pool.plan.queries) * settings.orders if pool.plan else settings.budget
+    return Tools(course.settings, journal, backend, template, selector)
+
+
+def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) -> Iterator[Event]:
+    """Asks what is not answered yet. Every answer is committed before its event is sent.
+
+    `included` are rows that a person picked: they come first, and the method fills the rest.
+    """
+    settings, store, journal = course.settings, course.store, method.tools.journal
+    budget = settings.budget - len(included)
+    total = len(pool.plan.queries) * settings.orders if pool.plan else budget
     picks: list[Pick] = []
     done = 0
     with course.timed("choose"):
         yield course.event("stage", total=total, cached=len(journal.finished))
-        for step in method(tools).picks(pool, settings.budget):
+        for step in method.picks(pool, budget) if budget else ():
             if isinstance(step, Answer):
                 done += settings.orders if step.outcome == "forced" else 1
                 yield _answered(course, step, done, total, journal)
@@ -43,8 +47,10 @@ def choose(
                 picks.append(step)
                 if pool.plan is None:
                     yield course.event("progress", done=len(picks), total=total)
-        check(picks, settings.budget, settings.method)
-        store.set_picks(course.id, ranked(picks))
+        human = [Pick(row=row, chosen_by="human") for row in included]
+        everything = numbered([*human, *ranked(picks)])
+        check(everything, settings.budget, settings.method)
+        store.set_picks(course.id, everything)
 
 
 def _answered(course: Course, answer: Answer, done: int, total: int, journal: Journal) -> Event:
@@ -77,12 +83,16 @@ def ranked(picks: Sequence[Pick]) -> list[Pick]:
     Picks without a cluster keep the order in which they were made.
     """
     if any(pick.cluster is None for pick in picks):
-        return [replace(pick, rank=rank) for rank, pick in enumerate(picks, start=1)]
+        return list(picks)
     by_cluster = sorted(picks, key=attrgetter("cluster", "turn", "query"))
     turns = [
         replace(pick, turn=turn)
         for _, own in groupby(by_cluster, attrgetter("cluster"))
         for turn, pick in enumerate(own)
     ]
-    turns.sort(key=attrgetter("turn", "cluster"))
-    return [replace(pick, rank=rank) for rank, pick in enumerate(turns, start=1)]
+    return sorted(turns, key=attrgetter("turn", "cluster"))
+
+
+def numbered(picks: Sequence[Pick]) -> list[Pick]:
+    """Ranks from 1."""
+    return [replace(pick, rank=rank) for rank, pick in enumerate(picks, start=1)]

@@ -16,6 +16,7 @@ from typing import Any
 
 from localsel.errors import UsageError
 from localsel.methods.base import Method
+from localsel.selectors import find_selector, is_scripted
 from localsel.settings import OUTSIDE_FINGERPRINT, Settings
 from localsel.stages.prompt import Template
 from localsel.store import Store
@@ -23,8 +24,16 @@ from localsel.store import Store
 # Raised whenever the same settings would select other rows than before.
 ALGORITHM = 1
 ENDED = ("finished", "over-limit")
-PLANNED_BY = ("budget", "grouping", "clusters", "query_size", "min_cluster", "near_duplicates")
-SCRIPTED = ("first", "random", "abstain")
+PLANNED_BY = (
+    "budget",
+    "grouping",
+    "clusters",
+    "query_size",
+    "per_cluster",
+    "min_cluster",
+    "near_duplicates",
+    "trim",
+)
 
 
 @dataclass(frozen=True)
@@ -48,17 +57,36 @@ class Identity:
         return digest({"data": self.data, "map": settings.map, "encoding": settings.encoding})
 
     @cached_property
+    def admission(self) -> str:
+        """The same rows open to choice: what the user said of them, by content."""
+        settings = self.settings
+        files = {"given": settings.given, "include": settings.include, "ban": settings.ban}
+        said = {name: self.store.digest(path, file_sha256) for name, path in files.items() if path}
+        return digest({**said, "where": settings.where})
+
+    @cached_property
+    def model(self) -> str:
+        """The path of the weights, or the rule that stands for them.
+
+        Raises:
+            BackendError: there is no such model.
+        """
+        model = str(self.settings.model)
+        is_rule = self.settings.backend == "scripted"
+        return model if is_rule else find_selector(model, self.settings.home)
+
+    @cached_property
     def backend(self) -> str:
         """`auto` goes by what the model's name says."""
-        return backend_of(str(self.settings.model), self.settings.backend)
+        return backend_of(self.model, self.settings.backend)
 
     @cached_property
     def selector(self) -> str:
-        """The sha256 of the weights, or of what was named instead of weights."""
-        path = Path(str(self.settings.model)).expanduser()
+        """The sha256 of the weights, or of the rule that stands for them."""
+        path = Path(self.model)
         if self.backend != "scripted" and path.is_file():
             return self.store.digest(path, file_sha256)
-        return hashlib.sha256(str(self.settings.model).encode()).hexdigest()
+        return hashlib.sha256(self.model.encode()).hexdigest()
 
     @cached_property
     def embedder_folder(self) -> Path:
@@ -78,14 +106,14 @@ class Identity:
         """The same queries."""
         names = (*PLANNED_BY, "index", "seed")
         options: dict[str, object] = {name: getattr(self.settings, name) for name in names}
-        return digest(
-            options | {"pool": self.pool, "embedder": self.embedder, "algorithm": ALGORITHM}
-        )
+        content = {"pool": self.pool, "admission": self.admission, "embedder": self.embedder}
+        return digest(options | content | {"algorithm": ALGORITHM})
 
     @cached_property
     def index(self) -> str:
         """The same graph of neighbours."""
-        return digest({"pool": self.pool, "embedder": self.embedder, "seed": self.settings.seed})
+        content = {"pool": self.pool, "admission": self.admission, "embedder": self.embedder}
+        return digest(content | {"seed": self.settings.seed})
 
     def run(self, method: type[Method], template: Template) -> str:
         """The same selection."""
@@ -97,6 +125,7 @@ class Identity:
         content = {
             "algorithm": ALGORITHM,
             "data": self.data,
+            "admission": self.admission,
             "selector": self.selector if method.needs_backend else None,
             "backend": self.backend if method.needs_backend else None,
             "embedder": self.embedder if method.needs_vectors else None,
@@ -135,7 +164,7 @@ def _why_not(identity: Identity) -> str:
 
 
 # These may differ between two starts of the same run.
-NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt"}
+NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", "given", "include", "ban"}
 
 
 def plain(settings: Settings) -> dict[str, Any]:
@@ -148,8 +177,7 @@ def backend_of(model: str, named: str = "auto") -> str:
     """The backend for a model: the one that was named, or the one that its name calls for."""
     if named != "auto":
         return named
-    rule = model.partition(":")[0]
-    return "scripted" if rule in SCRIPTED and not Path(rule).exists() else "llamacpp"
+    return "scripted" if is_scripted(model) else "llamacpp"
 
 
 def file_sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ from localsel.pipeline.identity import Identity, text_digest
 from localsel.records import Instruction
 from localsel.settings import Settings
 from localsel.stages.load import BadRow, open_rows
+from localsel.wording import counted
 
 TOLD = 5
 EVERY = 5000
@@ -32,8 +33,8 @@ def load(course: Course, identity: Identity) -> Iterator[Event]:
     distinct = pool["rows"] - pool["duplicates"]
     if course.settings.budget > distinct:
         raise UsageError(
-            f"A budget of {course.settings.budget:,} is more than the {distinct:,} distinct"
-            f" instructions in {course.settings.data}.",
+            f"A budget of {course.settings.budget:,} is more than the"
+            f" {counted(distinct, 'distinct instruction')} in {course.settings.data}.",
             "Choose a smaller --budget.",
         )
 
@@ -63,8 +64,8 @@ def _read(course: Course, identity: Identity) -> Iterator[Event]:
     yield course.event("progress", done=writer.rows, total=writer.rows)
     if writer.bad > TOLD:
         yield course.event("note", text=f"… and {writer.bad - TOLD:,} more; see show --json.")
-    bad = f"; {writer.bad:,} broken rows skipped" if writer.bad else ""
-    yield course.event("note", text=f"{writer.rows:,} instructions{bad}.")
+    bad = f"; {counted(writer.bad, 'broken row')} skipped" if writer.bad else ""
+    yield course.event("note", text=f"{counted(writer.rows, 'instruction')}{bad}.")
 
 
 def _tell(path: Path, bad: BadRow) -> str:

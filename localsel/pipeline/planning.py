@@ -2,55 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from localsel.errors import WorkspaceError
+from localsel.pipeline.admitting import Admission
 from localsel.pipeline.course import Course, Steps
 from localsel.pipeline.identity import Identity, text_digest
-from localsel.records import Clusters, Instruction, Plan, Rows, Vectors
+from localsel.records import Clusters, Plan, Rows, Vectors
 from localsel.settings import Settings
 from localsel.stages import cluster
 from localsel.stages.embed import Embedder
-from localsel.stages.index import Neighbours, find_neighbours
+from localsel.stages.index import Neighbours, find_neighbours, near_any
 from localsel.stages.plan import make_plan
+from localsel.wording import counted
 
 VECTORS_AT_ONCE = 1024
+TWIN = "near-duplicate"
+TRIMMED = "trimmed: among the least dense of the pool"
 
 
-def make(course: Course, identity: Identity, instructions: Sequence[Instruction]) -> Steps[None]:
+def make(course: Course, identity: Identity, admission: Admission) -> Steps[None]:
     """Everything up to the queries, put into the workspace in one transaction."""
-    rows = np.array([instruction.row for instruction in instructions])
-    vectors = yield from _embed(course, identity, instructions)
+    settings, rows = course.settings, np.array([each.row for each in admission.open])
+    texts = [each.text for each in admission.open]
+    everything = yield from _embed(course, identity, [*texts, *admission.given])
+    vectors, given = everything[: len(texts)], everything[len(texts) :]
     neighbours = yield from _index(course, identity, vectors)
-    entering = enough(neighbours.duplicate_of, course.settings.budget)
-    clusters = yield from _cluster(course, vectors[entering])
+    budget = settings.budget - len(admission.included)
+    outside = set_aside(rows, vectors, given, neighbours, settings)
+    entering = enough(len(rows), list(outside), budget)
+    clusters = yield from _cluster(course, vectors[entering], given, budget)
     with course.timed("plan"):
         yield course.event("stage")
         members = [rows[entering[places]].tolist() for places in clusters.members]
-        plan = make_plan(members, course.settings.budget, course.settings.query_size)
-        twins = _twins(rows, entering, neighbours)
-        plan = replace(plan, left_out={**plan.left_out, **twins})
+        limits = (settings.query_size, settings.per_cluster, clusters.given)
+        plan = make_plan(members, budget, *limits)
+        stayed = [place for place in outside if place not in set(entering.tolist())]
+        reasons = {int(rows[place]): outside[place] for place in stayed}
+        plan = replace(plan, left_out={**plan.left_out, **reasons})
+        twins = sum(reason.startswith(TWIN) for reason in reasons.values())
         facts = {
             **clusters.facts,
             "clusters": len(members),
-            "near_duplicates": len(twins),
+            "near_duplicates": twins,
+            "trimmed": len(reasons) - twins,
             "index_recall": neighbours.recall,
             "index": neighbours.kind,
         }
         table = _table(rows, entering, clusters, neighbours)
         course.store.add_plan(identity.plan, identity.pool, plan, table, facts)
-        yield course.event("note", text=_describe(plan, len(members), len(twins)))
+        yield course.event("note", text=_describe(plan, facts))
 
 
-def _embed(
-    course: Course, identity: Identity, instructions: Sequence[Instruction]
-) -> Steps[Vectors]:
+def _embed(course: Course, identity: Identity, texts: Sequence[str]) -> Steps[Vectors]:
     with course.timed("embed"):
-        yield course.event("stage", total=len(instructions))
-        texts = [instruction.text for instruction in instructions]
+        yield course.event("stage", total=len(texts))
         keys = [text_digest(text) for text in texts]
         embedder = identity.embedder
         vectors, missing = course.store.cached_vectors(embedder, keys)
@@ -111,24 +121,24 @@ def _index(course: Course, identity: Identity, vectors: Vectors) -> Steps[Neighb
         return (yield from course.progress(steps))
 
 
-def _cluster(course: Course, vectors: Vectors) -> Steps[Clusters]:
+def _cluster(course: Course, vectors: Vectors, given: Vectors, budget: int) -> Steps[Clusters]:
     with course.timed("cluster"):
         yield course.event("stage", total=len(vectors))
-        clusters = group(vectors, course.settings)
+        clusters = group(vectors, course.settings, budget, given)
         if len(clusters.centres):
             count, seed = len(clusters.centres), course.settings.seed
-            random = cluster.random_coverage(vectors, count, seed)
+            random = cluster.random_coverage(vectors, count, seed, given)
             clusters = replace(clusters, facts={**clusters.facts, **random})
     return clusters
 
 
-def group(vectors: Vectors, settings: Settings) -> Clusters:
-    """The grouping that the settings name."""
-    default = max(1, min(settings.budget, len(vectors) // settings.query_size))
+def group(vectors: Vectors, settings: Settings, budget: int, given: Vectors) -> Clusters:
+    """The grouping that the settings name; `given` are centres from the start, where it has any."""
+    default = max(1, min(budget, len(vectors) // settings.query_size))
     count = min(settings.clusters or default, len(vectors))
     match settings.grouping:
         case "coreset":
-            return cluster.coreset(vectors, count, settings.seed, settings.min_cluster)
+            return cluster.coreset(vectors, count, settings.seed, settings.min_cluster, given)
         case "diverse":
             return cluster.diverse(vectors, count, settings.seed, settings.query_size)
         case "similar":
@@ -137,25 +147,34 @@ def group(vectors: Vectors, settings: Settings) -> Clusters:
             return cluster.at_random(len(vectors), count, settings.seed)
 
 
-def enough(duplicate_of: Rows, budget: int) -> Rows:
+def set_aside(
+    rows: Rows, vectors: Vectors, given: Vectors, neighbours: Neighbours, settings: Settings
+) -> dict[int, str]:
+    """Indices that stay outside the clustering, and why; who comes first is the first to return.
+
+    Near-duplicates of other rows or of annotated ones, then of the rest the least dense share.
+    """
+    twin_of = neighbours.duplicate_of
+    reasons = {
+        int(place): f"{TWIN} of row {rows[twin_of[place]]}"
+        for place in np.flatnonzero(twin_of >= 0)
+    }
+    if settings.near_duplicates is not None and len(given):
+        near = near_any(vectors, given, settings.near_duplicates)
+        reasons |= dict.fromkeys(np.flatnonzero(near).tolist(), f"{TWIN} of an annotated one")
+    alone = np.setdiff1d(np.arange(len(rows)), list(reasons))
+    densest_last = alone[np.argsort(neighbours.density[alone], kind="stable")]
+    trimmed = densest_last[: int(settings.trim * len(alone))][::-1]
+    return reasons | dict.fromkeys(trimmed.tolist(), TRIMMED)
+
+
+def enough(size: int, outside: Sequence[int], budget: int) -> Rows:
     """Indices of who enters the clustering, in file order.
 
-    All but near-duplicates; of those the earliest, as many as a large budget needs.
+    All but those outside; of those the first, as many as a large budget needs.
     """
-    alone = duplicate_of < 0
-    missing = budget - int(alone.sum())
-    if missing > 0:
-        alone[np.flatnonzero(~alone)[:missing]] = True
-    return np.flatnonzero(alone)
-
-
-def _twins(rows: Rows, entering: Rows, neighbours: Neighbours) -> dict[int, str]:
-    """Rows that stay outside the clustering, and whom they resemble."""
-    outside = np.setdiff1d(np.arange(len(rows)), entering)
-    return {
-        int(rows[place]): f"near-duplicate of row {rows[neighbours.duplicate_of[place]]}"
-        for place in outside
-    }
+    missing = max(0, budget - (size - len(outside)))
+    return np.setdiff1d(np.arange(size), outside[missing:])
 
 
 def _table(
@@ -178,9 +197,11 @@ def _table(
         )
 
 
-def _describe(plan: Plan, clusters: int, twins: int) -> str:
+def _describe(plan: Plan, facts: Mapping[str, Any]) -> str:
     shown = sum(len(query.rows) for query in plan.queries)
+    trimmed = f", {facts['trimmed']:,} trimmed" if facts["trimmed"] else ""
     return (
-        f"{clusters:,} clusters, {len(plan.queries):,} queries show {shown:,} rows"
-        f" ({twins:,} near-duplicates left out)."
+        f"{counted(facts['clusters'], 'cluster')},"
+        f" {counted(len(plan.queries), 'query', 'queries')} show {counted(shown, 'row')}"
+        f" ({counted(facts['near_duplicates'], 'near-duplicate')} left out{trimmed})."
     )

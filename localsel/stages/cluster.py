@@ -10,34 +10,50 @@ from localsel.coreset import kcenter
 from localsel.records import Clusters, Rows, Vectors
 
 
-def coreset(vectors: Vectors, count: int, seed: int, smallest: int) -> Clusters:
+def coreset(
+    vectors: Vectors, count: int, seed: int, smallest: int, given: Vectors | None = None
+) -> Clusters:
     """k-center greedy, then every cluster below `smallest` joins its members' nearest other one.
 
     Args:
         vectors: [n, d].
         count: clusters wanted; fewer when there are fewer distinct vectors, or after joining.
+        given: [g, d], centres from the start. Clusters around them come last and never join.
 
     Source: CoreSet, Sener & Savarese 2018, arXiv 1708.00489.
     """
-    found = kcenter(vectors, count, seed)
-    centres, labels = join_small(vectors, found.centres, found.labels, smallest)
-    distances = _distances(vectors, vectors[centres], labels)
-    before = _distances(vectors, vectors[found.centres], found.labels)
+    has_given = given is not None and len(given)
+    points = np.concatenate([vectors, given]) if has_given else vectors
+    found = kcenter(points, count, seed, given=range(len(vectors), len(points)))
+    fixed = int((found.centres >= len(vectors)).sum())
+    # New centres first: their order is the order of the clusters, and of the picks.
+    centres, labels = np.roll(found.centres, -fixed), found.labels[: len(vectors)] - fixed
+    labels[labels < 0] += len(centres)
+    before = _distances(vectors, points[centres], labels)
+    centres, labels = join_small(points, centres, labels, smallest, fixed)
+    distances = _distances(vectors, points[centres], labels)
     facts = _coverage(distances) | {
         "radius_before_joining": float(before.max()),
         "centres_joined": len(found.centres) - len(centres),
     }
-    return Clusters(_members(labels, distances, len(centres)), centres, distances, facts)
+    new = len(centres) - fixed
+    members = _members(labels, distances, len(centres))
+    around = tuple(part for part in members[new:] if len(part))
+    return Clusters(members[:new] + around, centres[:new], distances, facts, len(around))
 
 
-def join_small(vectors: Vectors, centres: Rows, labels: Rows, smallest: int) -> tuple[Rows, Rows]:
+def join_small(
+    vectors: Vectors, centres: Rows, labels: Rows, smallest: int, fixed: int = 0
+) -> tuple[Rows, Rows]:
     """Drops all centres with fewer than `smallest` members at once, and re-labels those members.
 
-    If every cluster is that small, nothing is dropped: there would be nobody to join.
+    The last `fixed` centres stay. If every other cluster is that small, nothing is dropped: there
+    would be nobody to join.
     """
-    sizes = np.bincount(labels, minlength=len(centres))
-    kept = np.flatnonzero(sizes >= smallest)
-    if len(kept) in (0, len(centres)):
+    large = np.bincount(labels, minlength=len(centres)) >= smallest
+    large[len(centres) - fixed :] = True
+    kept = np.flatnonzero(large)
+    if len(kept) in (fixed, len(centres)):
         return centres, labels
     place = np.full(len(centres), -1)
     place[kept] = np.arange(len(kept))
@@ -77,10 +93,14 @@ def _coverage(distances: Vectors) -> dict[str, float | int | None]:
     return {"radius": float(distances.max()), "mean_distance": float(distances.mean())}
 
 
-def random_coverage(vectors: Vectors, count: int, seed: int) -> dict[str, float | int | None]:
+def random_coverage(
+    vectors: Vectors, count: int, seed: int, given: Vectors | None = None
+) -> dict[str, float | int | None]:
     """The radius and mean distance that as many random centres reach: what CoreSet has to beat."""
     generator = np.random.default_rng([seed, 1])
     centres = vectors[np.sort(generator.choice(len(vectors), size=count, replace=False))]
+    if given is not None:
+        centres = np.concatenate([centres, given])
     distances = _distances(vectors, centres, _nearest(vectors, centres))
     return {f"random_{name}": value for name, value in _coverage(distances).items()}
 

@@ -116,6 +116,15 @@ def _mark(duplicate_of: Rows, rows: Rows, near: Rows, close: NDArray[np.bool_]) 
             duplicate_of[rows[place]] = kept[0]
 
 
+def near_any(vectors: Vectors, given: Vectors, threshold: float) -> NDArray[np.bool_]:
+    """[n]: which vectors [n, d] have a cosine of `threshold` or more to one of `given` [g, d]."""
+    near = np.zeros(len(vectors), dtype=bool)
+    for start in range(0, len(vectors), BLOCK):
+        part = slice(start, start + BLOCK)
+        near[part] = (vectors[part] @ given.T).max(axis=1, initial=-1.0) >= threshold
+    return near
+
+
 def exact_search(vectors: Vectors) -> Search:
     """Brute force: every cosine, block by block."""
 

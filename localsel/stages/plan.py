@@ -8,48 +8,64 @@ from collections.abc import Iterator, Sequence
 from localsel.records import Plan, Query
 
 NO_QUOTA = "its cluster gets no pick within this budget"
+NOT_SHOWN = "farther from its centre than the rows that --per-cluster shows"
 
 
-def make_plan(clusters: Sequence[Sequence[int]], budget: int, query_size: int) -> Plan:
+def make_plan(
+    clusters: Sequence[Sequence[int]],
+    budget: int,
+    query_size: int,
+    per_cluster: int | None = None,
+    given: int = 0,
+) -> Plan:
     """Every query of a run.
 
     Args:
         clusters: rows of each cluster, in the order in which heats are dealt; all distinct.
         budget: picks in all; at most the number of rows.
         query_size: at most so many candidates in one query, at least 2.
+        per_cluster: show at most so many of a cluster, its first ones; a quota is shown in full.
+        given: so many of the clusters, the last ones, hold an annotated instruction already.
     """
-    quotas = allot([len(rows) for rows in clusters], budget)
+    seated = [0] * (len(clusters) - given) + [1] * given
+    quotas = allot([len(rows) for rows in clusters], budget, seated)
     queries: list[Query] = []
     left_out: dict[int, str] = {}
     for cluster, (rows, quota) in enumerate(zip(clusters, quotas, strict=True)):
+        shown = max(per_cluster or len(rows), quota) if quota else 0
         if quota:
-            queries.extend(_tournament(cluster, tuple(rows), quota, query_size, len(queries)))
-        else:
-            left_out.update(dict.fromkeys(rows, NO_QUOTA))
+            entrants = tuple(rows[:shown])
+            queries.extend(_tournament(cluster, entrants, quota, query_size, len(queries)))
+        left_out.update(dict.fromkeys(rows[shown:], NOT_SHOWN if quota else NO_QUOTA))
     return Plan(tuple(queries), tuple(quotas), left_out)
 
 
-def allot(sizes: Sequence[int], budget: int) -> list[int]:
+def allot(sizes: Sequence[int], budget: int, seated: Sequence[int] = ()) -> list[int]:
     """Picks per cluster: one each, largest first, then Sainte-Laguë on size, never above the size.
 
     A larger budget never takes a pick away from a cluster, and a larger cluster never has fewer
-    than a smaller one. Ties go to the earlier cluster.
+    than a smaller one. Ties go to the earlier cluster. `seated` (0 or 1 each) are picks that
+    clusters have from before: they count as seats, not as picks, and not against the size.
 
     Source: Webster's method with divisors 1, 3, 5, …; its first seat comes to everyone here.
     """
     if not 0 <= budget <= sum(sizes):
         raise ValueError(f"a budget of {budget} does not fit {sum(sizes)} rows")
+    seated = seated or [0] * len(sizes)
     quotas = [0] * len(sizes)
     largest_first = sorted(range(len(sizes)), key=lambda place: (-sizes[place], place))
-    for place in largest_first[:budget]:
+    for place in [place for place in largest_first if not seated[place]][:budget]:
         quotas[place] = min(1, sizes[place])
-    waiting = [(_claim(size, 1), place) for place, size in enumerate(sizes) if size > 1]
+    waiting = [
+        (_claim(size, 1), place) for place, size in enumerate(sizes) if size + seated[place] > 1
+    ]
     heapq.heapify(waiting)
     for _ in range(budget - sum(quotas)):
         _, place = heapq.heappop(waiting)
         quotas[place] += 1
         if quotas[place] < sizes[place]:
-            heapq.heappush(waiting, (_claim(sizes[place], quotas[place]), place))
+            claim = _claim(sizes[place], quotas[place] + seated[place])
+            heapq.heappush(waiting, (claim, place))
     return quotas
 
 

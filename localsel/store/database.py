@@ -9,7 +9,7 @@ from pathlib import Path
 
 from localsel.errors import WorkspaceError
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE pools (
@@ -45,11 +45,19 @@ CREATE TABLE picks (
     label INTEGER, position INTEGER, probability REAL, votes INTEGER, chosen_by TEXT,
     PRIMARY KEY (run, row)
 ) WITHOUT ROWID;
+CREATE TABLE set_aside (
+    run TEXT, row INTEGER, reason TEXT, PRIMARY KEY (run, row)
+) WITHOUT ROWID;
+CREATE TABLE reasons (run TEXT, row INTEGER, text TEXT, PRIMARY KEY (run, row)) WITHOUT ROWID;
 CREATE TABLE vectors (
     embedder TEXT, text BLOB, chunk TEXT, place INTEGER, PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
 CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 """
+
+
+# A workspace of an older format is brought up to date: the tables that each format added.
+ADDED = {2: ("set_aside", "reasons")}
 
 
 class Database:
@@ -84,16 +92,15 @@ class Database:
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        """Makes the tables if there are none yet."""
+        """Makes the tables that are not there yet."""
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        if _format(database) == 0:
+        if _format(database) < VERSION:
             database.execute("BEGIN IMMEDIATE")
             # Another process may have made them while this one waited.
-            if _format(database) == 0:
-                for statement in SCHEMA.split(";"):
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version = {VERSION}")
+            for statement in _statements(_format(database)):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {max(VERSION, _format(database))}")
             database.execute("COMMIT")
         if (found := _format(database)) != VERSION:
             raise WorkspaceError(
@@ -125,6 +132,15 @@ class Database:
     def _one(self, query: str, *values: object) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._database.execute(query, values).fetchone()
         return row
+
+
+def _statements(found: int) -> list[str]:
+    """What brings a database of format `found` (0: an empty one) up to date."""
+    statements = SCHEMA.split(";")
+    if not found:
+        return statements
+    names = [name for version, names in ADDED.items() if version > found for name in names]
+    return [each for each in statements if any(f"TABLE {name} (" in each for name in names)]
 
 
 def _format(database: sqlite3.Connection) -> int:

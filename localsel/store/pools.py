@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,25 @@ class Pools(Database):
             (pool,),
         )
         return tuple(Instruction(*row) for row in rows)
+
+    def distinct_row(self, pool: str, row: int) -> int | None:
+        """The row itself, or the first of its exact duplicates; None if there is no such row."""
+        found = self._one(
+            "SELECT coalesce(duplicate_of, row) AS first FROM instructions"
+            " WHERE pool = ? AND row = ?",
+            pool,
+            row,
+        )
+        return int(found["first"]) if found else None
+
+    def all_columns(self, pool: str) -> Iterator[tuple[int, dict[str, object]]]:
+        """Row and columns of every distinct instruction, in file order."""
+        rows = self._database.execute(
+            "SELECT row, columns FROM instructions"
+            " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
+            (pool,),
+        )
+        return ((row["row"], json.loads(row["columns"])) for row in rows)
 
     def columns(self, pool: str, row: int) -> dict[str, object]:
         """All columns of one input record."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import IO, Any
+from typing import Any
 
 from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Pick
@@ -134,6 +132,22 @@ class Runs(Database):
         rows = self._all(f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run)
         return tuple(Pick(**dict(row)) for row in rows)
 
+    def set_aside(self, run: str, reasons: Mapping[int, str]) -> None:
+        """Rows that the user's own word keeps from being chosen by the method, and why."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM set_aside WHERE run = ?", (run,))
+            rows = ((run, row, reason) for row, reason in reasons.items())
+            database.executemany("INSERT INTO set_aside VALUES (?, ?, ?)", rows)
+
+    def add_reason(self, run: str, row: int, text: str) -> None:
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO reasons VALUES (?, ?, ?)", (run, row, text))
+
+    def reasons(self, run: str) -> dict[int, str]:
+        """What the selector said of its picks, by row."""
+        rows = self._all("SELECT row, text FROM reasons WHERE run = ?", run)
+        return {row["row"]: row["text"] for row in rows}
+
     def remove_run(self, run: str) -> None:
         """Deletes a run, and its pool and plans if no other run stands on them.
 
@@ -141,42 +155,33 @@ class Runs(Database):
         """
         with self._transaction() as database:
             own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
-            for table in ("answers", "asked", "picks", "runs"):
+            for table in ("answers", "asked", "picks", "set_aside", "reasons", "runs"):
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
                 self._remove_plans([own["plan"]])
-            if own and not self._one("SELECT 1 FROM runs WHERE pool = ?", own["pool"]):
-                plans = self._all("SELECT plan FROM plans WHERE pool = ?", own["pool"])
-                self._remove_plans([row["plan"] for row in plans])
-                for table in ("instructions", "bad_rows", "pools"):
-                    database.execute(f"DELETE FROM {table} WHERE pool = ?", (own["pool"],))
+            if own:
+                self._remove_unused(own["pool"])
         (self.home / "locks" / run).unlink(missing_ok=True)
+
+    def forget_unused(self, pool: str) -> None:
+        """Deletes a pool with its plans, unless a run stands on it."""
+        with self._transaction():
+            self._remove_unused(pool)
+
+    def _remove_unused(self, pool: str) -> None:
+        if self._one("SELECT 1 FROM runs WHERE pool = ?", pool):
+            return
+        self._remove_plans(
+            [row["plan"] for row in self._all("SELECT plan FROM plans WHERE pool = ?", pool)]
+        )
+        for table in ("instructions", "bad_rows", "pools"):
+            self._database.execute(f"DELETE FROM {table} WHERE pool = ?", (pool,))
 
     def _remove_plans(self, plans: Sequence[str]) -> None:
         for table in ("members", "queries", "plans"):
             self._database.executemany(
                 f"DELETE FROM {table} WHERE plan = ?", ((plan,) for plan in plans)
             )
-
-    @contextmanager
-    def lock(self, run: str) -> Iterator[None]:
-        """Only one process writes to a run; the lock ends with the process, however it ends."""
-        with (self.home / "locks" / run).open("w") as file:
-            _lock(file, run)
-            yield
-
-    def state(self, run: Mapping[str, Any]) -> str:
-        """How a run stands: one that says it is running, but holds no lock, was cut off."""
-        if run["state"] != "running":
-            return str(run["state"])
-        try:
-            with (self.home / "locks" / run["run"]).open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return "interrupted"
-        except OSError:
-            return "running"
-        return "interrupted"
 
     def answer_totals(self, run: str) -> dict[str, Any]:
         """Of all answers of a run: how many, how many abstained, prompt tokens, seconds."""
@@ -192,15 +197,17 @@ class Runs(Database):
         assert row is not None
         return dict(row)
 
-    def left_out(self, pool: str, plan: str | None) -> list[dict[str, Any]]:
+    def left_out(self, run: str, pool: str, plan: str | None) -> list[dict[str, Any]]:
         """Rows that no query shows, and why, in file order."""
         rows = self._all(
             "SELECT row, 'exact duplicate of row ' || duplicate_of AS reason FROM instructions"
             " WHERE pool = ? AND duplicate_of IS NOT NULL"
             " UNION ALL SELECT row, left_out FROM members"
-            " WHERE plan = ? AND left_out IS NOT NULL ORDER BY row",
+            " WHERE plan = ? AND left_out IS NOT NULL"
+            " UNION ALL SELECT row, reason FROM set_aside WHERE run = ? ORDER BY row",
             pool,
             plan,
+            run,
         )
         return [dict(row) for row in rows]
 
@@ -208,24 +215,6 @@ class Runs(Database):
 def new_name() -> str:
     """A name for a run that no other has."""
     return secrets.token_hex(4)
-
-
-PATIENCE = 1.0
-
-
-def _lock(file: IO[str], run: str) -> None:
-    """Somebody who only looks holds a lock for a moment; somebody who works, for good."""
-    ends = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if time.monotonic() > ends:
-                raise UsageError(
-                    f"Another process is working on run {run}.", "Wait for it to end."
-                ) from error
-            time.sleep(0.02)
 
 
 def _answer(row: sqlite3.Row) -> Answer:

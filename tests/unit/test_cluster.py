@@ -232,3 +232,38 @@ def test_groups_without_centres_say_so(grouping: str) -> None:
     assert np.isnan(clusters.distances).all()
     assert len(clusters.distances) == 20
     assert clusters.facts == {}
+
+
+# --- annotated instructions as centres -----------------------------------------------------------
+
+
+def test_given_centres_come_first_in_covering_and_last_in_order() -> None:
+    vectors = line(0, 1, 2, 10, 11, 20, 21)
+    clusters = coreset(vectors, 2, 0, 1, given=line(1, 500))
+    # Away from 1 the farthest is 21, then 10 or 11; nothing lies near 500.
+    assert vectors[clusters.centres, 0].tolist() == [21, 11]
+    assert as_lists(clusters) == [[6, 5], [4, 3], [1, 0, 2]]
+    assert clusters.given == 1
+    assert clusters.facts["radius"] == 1.0
+
+
+def test_a_cluster_around_an_annotated_row_never_joins_another() -> None:
+    clusters = coreset(line(0, 10, 11, 12), 1, 0, 3, given=line(0.5))
+    assert as_lists(clusters) == [[3, 2, 1], [0]]
+    assert clusters.given == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_with_given_centres_it_is_a_partition_all_the_same(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 50))
+    vectors = random_vectors(size, data.draw(st.integers(0, 99)))
+    extra = random_vectors(data.draw(st.integers(0, 20)), data.draw(st.integers(0, 99)))
+    count, smallest = data.draw(st.integers(1, size)), data.draw(st.integers(1, 4))
+    clusters = coreset(vectors, count, 0, smallest, given=np.concatenate([extra, vectors[:3]]))
+    assert sorted(row for members in as_lists(clusters) for row in members) == list(range(size))
+    assert all(len(members) for members in clusters.members)
+    assert len(clusters.members) == len(clusters.centres) + clusters.given
+    everything = np.concatenate([vectors[clusters.centres], extra, vectors[:3]])
+    nearest = np.linalg.norm(vectors[:, None] - everything[None], axis=2).min(axis=1)
+    np.testing.assert_allclose(clusters.distances, nearest, rtol=1e-5, atol=1e-6)

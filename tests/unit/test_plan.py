@@ -487,3 +487,46 @@ def test_a_perfect_tie_is_drawn_by_lot_that_the_seed_decides() -> None:
     winners = [voted(tie, seed).row for seed in range(20)]
     assert set(winners) == {0, 2}
     assert winners == [voted(tie, seed).row for seed in range(20)]
+
+
+def test_a_cluster_with_an_annotated_row_waits_until_every_other_has_one_pick() -> None:
+    sizes, seated = [3, 3, 40], [0, 0, 1]
+    assert allot(sizes, 1, seated) == [1, 0, 0]
+    assert allot(sizes, 2, seated) == [1, 1, 0]
+    # 40 rows with one seat claim 40/3 next, 3 rows with one seat 3/3.
+    assert allot(sizes, 4, seated) == [1, 1, 2]
+    assert allot(sizes, 46, seated) == [3, 3, 40]
+
+
+@given(data=st.data())
+def test_seats_keep_quotas_exact_and_monotone(data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+    seated = [data.draw(st.integers(0, 1)) for _ in sizes]
+    before = [0] * len(sizes)
+    for budget in range(sum(sizes) + 1):
+        quotas = allot(sizes, budget, seated)
+        assert sum(quotas) == budget
+        assert all(
+            was <= quota <= size for was, quota, size in zip(before, quotas, sizes, strict=True)
+        )
+        before = quotas
+
+
+@given(data=st.data())
+def test_per_cluster_shows_the_first_rows_and_never_fewer_than_the_quota(
+    data: st.DataObject,
+) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+    budget = data.draw(st.integers(0, sum(sizes)))
+    most = data.draw(st.integers(1, 50))
+    ends = np.cumsum([0, *sizes]).tolist()
+    clusters = [list(range(a, b)) for a, b in pairwise(ends)]
+    plan = make_plan(clusters, budget, 7, per_cluster=most)
+    shown = sorted(row for query in plan.queries for row in query.rows)
+    expected = [
+        row
+        for rows, quota in zip(clusters, plan.quotas, strict=True)
+        for row in rows[: max(most, quota) if quota else 0]
+    ]
+    assert shown == sorted(expected)
+    assert sorted([*shown, *plan.left_out]) == list(range(sum(sizes)))

@@ -16,16 +16,20 @@ from localsel.settings import (
     Settings,
     Sourced,
     build,
+    check,
     default_workspace,
     describe,
     fields,
     gather,
+    hints,
+    model_folders,
     read_environment,
     read_file,
     resource,
     schema,
     user_file,
 )
+from localsel.settings.options import PATHS
 
 Write = Callable[[str], Path]
 
@@ -39,8 +43,10 @@ SOME: dict[str, object] = {
     "grouping": "similar",
     "clusters": 3,
     "query_size": 10,
+    "per_cluster": 30,
     "min_cluster": 2,
     "near_duplicates": 0.9,
+    "trim": 0.05,
     "index": "exact",
     "embedder": "models/mini",
     "prompt": "mine.toml",
@@ -48,6 +54,10 @@ SOME: dict[str, object] = {
     "orders": 3,
     "temperature": 0.5,
     "seed": 9,
+    "given": "annotated.json",
+    "where": {"lang": "en"},
+    "include": "keep.txt",
+    "ban": "no.txt",
     "map": {"instruction": "question"},
     "encoding": "latin-1",
     "max_bad_rows": 0.1,
@@ -55,6 +65,7 @@ SOME: dict[str, object] = {
     "context": 4096,
     "threads": 2,
     "out": "picks.jsonl",
+    "reason": True,
     "workspace": "work",
     "resume": "never",
     "display": "plain",
@@ -156,14 +167,42 @@ def test_every_setting_can_come_from_a_file_and_from_the_environment(
 ) -> None:
     assert set(SOME) == set(fields())
     lines = {name: msgspec.json.encode(value).decode() for name, value in SOME.items()}
-    lines["map"] = '{instruction = "question"}'
+    lines |= {"map": '{instruction = "question"}', "where": '{lang = "en"}'}
     path = write_beside("".join(f"{name} = {line}\n" for name, line in lines.items()))
     from_file = build(read_file(path))
-    for name, value in (SOME | {"map": "instruction=question"}).items():
+    beside = {name: path.parent / str(SOME[name]) for name in PATHS}
+    flat = {"map": "instruction=question", "where": "lang=en"}
+    for name, value in (SOME | beside | flat).items():
         monkeypatch.setenv(f"LOCALSEL_{name.upper()}", str(value))
     assert build(read_environment()) == from_file
     default = given()
     assert [name for name in SOME if getattr(from_file, name) == getattr(default, name)] == ["data"]
+
+
+def test_a_relative_path_in_a_file_is_one_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_beside: Write
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "gemma.gguf").touch()
+    path = write_beside(
+        'ban = "no.txt"\nout = "/there.csv"\nworkspace = "~/w"\nmodel = "gemma.gguf"'
+    )
+    found = {name: check(name, sourced, hints()[name]) for name, sourced in read_file(path).items()}
+    assert found["ban"] == tmp_path / "no.txt"
+    assert found["out"] == Path("/there.csv")
+    assert found["workspace"] == Path.home() / "w"
+    assert found["model"] == str(tmp_path / "gemma.gguf")
+    by_name = read_file(write_beside('model = "nano-llama"\nprompt = "published"'))
+    assert [sourced.value for sourced in by_name.values()] == ["nano-llama", "published"]
+
+
+def test_models_are_looked_for_here_in_the_workspace_in_named_folders_and_in_localsel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALSEL_MODELS", "/one:~/two:")
+    folders = [Path("models"), tmp_path / "models", Path("/one"), Path.home() / "two"]
+    assert model_folders(tmp_path) == [*folders, resource("models")]
 
 
 def test_the_folders_follow_the_environment(
@@ -195,6 +234,11 @@ def test_what_travels_with_localsel_is_found() -> None:
         ("max_bad_rows", "0.02", 0.02),
         ("max_fallback", "100%", 1.0),
         ("max_fallback", 0, 0.0),
+        ("where", "lang=en", {"lang": "en"}),
+        ("where", ("lang=en", "kind=a=b"), {"lang": "en", "kind": "a=b"}),
+        ("where", "kind=", {"kind": ""}),
+        ("trim", "5%", 0.05),
+        ("reason", "false", False),
         ("near_duplicates", "off", None),
         ("near_duplicates", False, None),
         ("near_duplicates", "0.9", 0.9),

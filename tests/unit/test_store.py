@@ -93,7 +93,7 @@ def test_a_pool_gives_its_distinct_rows_back_in_file_order(store: Store) -> None
 def test_an_exact_duplicate_is_kept_and_named(store: Store) -> None:
     fill(store)
     assert store.instruction("pool", 3) == ROWS[2]
-    assert store.left_out("pool", None) == [{"row": 3, "reason": "exact duplicate of row 2"}]
+    assert store.left_out("run", "pool", None) == [{"row": 3, "reason": "exact duplicate of row 2"}]
 
 
 def test_a_pool_knows_its_numbers(store: Store) -> None:
@@ -155,7 +155,7 @@ def test_a_plan_that_somebody_else_added_meanwhile_is_one_plan(store: Store) -> 
 def test_rows_that_no_query_shows_are_listed_in_file_order(store: Store) -> None:
     fill(store)
     store.add_plan("plan", "pool", PLAN, MEMBERS, {})
-    assert store.left_out("pool", "plan") == [
+    assert store.left_out("run", "pool", "plan") == [
         {"row": 3, "reason": "exact duplicate of row 2"},
         {"row": 5, "reason": "near-duplicate of row 0"},
     ]

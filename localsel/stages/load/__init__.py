@@ -12,11 +12,12 @@ from pathlib import Path
 from localsel.errors import InputError
 from localsel.stages.load.formats import number, recognise_format
 from localsel.stages.load.layouts import recognise_layout, refusal
+from localsel.stages.load.paths import lookup
 from localsel.stages.load.reading import read
 from localsel.stages.load.rows import BadRow, Layout, Record, Row
-from localsel.stages.load.sources import open_source
+from localsel.stages.load.sources import check_file, open_source
 
-__all__ = ["BadRow", "Layout", "Row", "open_rows"]
+__all__ = ["BadRow", "Layout", "Row", "check_file", "lookup", "open_rows"]
 
 SAMPLE = 100
 """Good records from which the layout is guessed."""

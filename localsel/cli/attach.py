@@ -1,0 +1,59 @@
+"""`localsel attach`: a detached run → its progress on this terminal, until it ends or you leave."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from localsel.cli.detached import find_log, last_words, watch
+from localsel.cli.display import open_display
+from localsel.cli.options import home, workspace_option
+from localsel.cli.output import say
+from localsel.cli.run import OVER_LIMIT
+from localsel.errors import LocalselError, UsageError
+from localsel.settings import Display
+from localsel.store import Store
+
+STOPPED = 130
+
+
+@click.command("attach", epilog="RUN is an id, the beginning of one, or `last`.")
+@click.argument("run")
+@click.option("--display", type=click.Choice(get_args(Display)), default="auto", show_default=True)
+@workspace_option
+def command(run: str, display: Display, workspace: Path | None) -> None:
+    """Follow a run that was started with --detach. ctrl+c leaves it running."""
+    folder = home(workspace)
+    with closing(Store(folder)) as store:
+        found = store.run(run)
+        name, state = found["run"], store.state(found)
+        log = find_log(folder, name)
+        if log is None and state == "running":
+            raise UsageError(f"Run {name} was not started with --detach: its terminal shows it.")
+        if log is None:
+            say(f"Run {name} is {state}; see `localsel show {name}`.")
+            return
+        shown = open_display(display)
+        try:
+            record = watch(log, lambda: store.state(store.run(name)) == "running", shown)
+        except KeyboardInterrupt:
+            say(f"Run {name} goes on. Stop it with `localsel stop {name}`.")
+            raise click.exceptions.Exit(STOPPED) from None
+        state = store.state(store.run(name))
+    if record is None:
+        _explain(name, state, last_words(log))
+        return
+    shown.summarise(record, Path(out) if (out := record["settings"]["out"]) else None)
+    if record["state"] == "over-limit":
+        raise click.exceptions.Exit(OVER_LIMIT)
+
+
+def _explain(name: str, state: str, words: str) -> None:
+    """How a run ended that has no result."""
+    if state == "interrupted":
+        say(f"Run {name} was stopped; the same `localsel run` command goes on from there.")
+        raise click.exceptions.Exit(STOPPED)
+    raise LocalselError(words or f"Run {name} {state}.")

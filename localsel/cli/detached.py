@@ -1,0 +1,127 @@
+"""The flags of a run → a process of its own that outlives the terminal, and a log of its events.
+
+The log is what `--display json` prints, in the workspace; the child's complaints lie beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from localsel.cli.display import Display
+from localsel.errors import LocalselError
+from localsel.events import Event
+
+EVERY = 0.2
+
+
+def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: Path) -> Event:
+    """Starts the run; returns once it has a name, with the event that names it.
+
+    Raises:
+        LocalselError: it ended before; with its own words and exit code.
+    """
+    folder = home / "logs"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / f"{secrets.token_hex(8)}.jsonl"
+    with log.open("w") as events, complaints(log).open("w") as talk:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "localsel", "run", *_arguments(data, config, flags)],
+            stdin=subprocess.DEVNULL,
+            stdout=events,
+            stderr=talk,
+            # Out of reach of the terminal's hangup and of ctrl+c.
+            start_new_session=True,
+        )
+    for event in follow(log, lambda: child.poll() is None):
+        if event.event == "run":
+            return event
+    said = last_words(log)
+    log.unlink()
+    complaints(log).unlink()
+    error = LocalselError(said or f"The run ended with exit code {child.returncode}.")
+    error.exit_code = child.wait()
+    raise error
+
+
+def _arguments(data: Path, config: Path | None, flags: Mapping[str, object]) -> list[str]:
+    """The same command line again, as JSON events."""
+    typed = {name: value for name, value in flags.items() if value not in (None, ())}
+    typed |= {"display": "json"} | ({"config": config} if config else {})
+    line = []
+    for name, value in typed.items():
+        flag = f"--{name.replace('_', '-')}"
+        values = value if isinstance(value, tuple) else (value,)
+        line += [flag if each is True else f"{flag}={each}" for each in values]
+    return [*line, "--", str(data)]
+
+
+def complaints(log: Path) -> Path:
+    """Where the child's stderr goes."""
+    return log.with_suffix(".err")
+
+
+def last_words(log: Path) -> str:
+    """What the child said last on stderr, without the program's name."""
+    lines = complaints(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("localsel: ") if lines else ""
+
+
+def find_log(home: Path, run: str) -> Path | None:
+    """The newest log that tells of a run."""
+    logs = sorted((home / "logs").glob("*.jsonl"), key=lambda log: log.stat().st_mtime)
+    return next((log for log in reversed(logs) if _tells_of(log, run)), None)
+
+
+def _tells_of(log: Path, run: str) -> bool:
+    with log.open(encoding="utf-8") as lines:
+        named = (json.loads(line) for line in lines if '"event": "run"' in line)
+        return any(line["run"] == run for line in named)
+
+
+def remove_logs(home: Path, run: str) -> None:
+    """Deletes what was told of a run."""
+    while log := find_log(home, run):
+        log.unlink()
+        complaints(log).unlink(missing_ok=True)
+
+
+def follow(log: Path, is_alive: Callable[[], bool]) -> Iterator[Event]:
+    """Events from the beginning, and new ones as they come, until the run is over.
+
+    What was there before is marked `earlier`, so that nobody takes it for this second's work.
+    """
+    size = log.stat().st_size
+    with log.open(encoding="utf-8") as lines:
+        rest = ""
+        while True:
+            # Asked before reading: what a run writes last comes before it ends.
+            alive = is_alive()
+            while chunk := lines.readline():
+                rest += chunk
+                if rest.endswith("\n"):
+                    line = json.loads(rest)
+                    yield Event.from_json(
+                        line | ({"earlier": True} if lines.tell() <= size else {})
+                    )
+                    rest = ""
+            if not alive:
+                return
+            time.sleep(EVERY)
+
+
+def watch(log: Path, is_alive: Callable[[], bool], display: Display) -> dict[str, Any] | None:
+    """Shows a run until its end; its record, or None if it did not come to one."""
+    with display:
+        for event in follow(log, is_alive):
+            display.show(event)
+            if event.event == "done":
+                record: dict[str, Any] = dict(event.details["record"])  # type: ignore[call-overload]
+                return record
+    return None

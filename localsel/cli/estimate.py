@@ -1,0 +1,37 @@
+"""What a rehearsal found → a few lines for whoever decides whether to start the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localsel.cli.output import print_table
+
+
+def print_estimate(plan: dict[str, Any]) -> None:
+    """Two columns on stdout."""
+    rows: list[list[object]] = [["rows to choose from", plan["open_rows"]]]
+    rows.append(["picks", plan["budget"]])
+    if "queries" in plan:
+        rows += [
+            ["clusters", plan["clusters"]],
+            ["queries", plan["queries"]],
+            ["candidates shown", plan["candidates_shown"]],
+            ["near-duplicates left out", plan["near_duplicates"]],
+        ]
+    if "prompt_tokens" in plan:
+        rows += [
+            ["prompt tokens", plan["prompt_tokens"]],
+            ["longest prompt", f"{plan['longest_prompt']:,} of {plan['context']:,} tokens"],
+            ["candidates shortened", plan["shortened"]],
+            ["choosing takes about", duration(plan["choose_seconds"])],
+        ]
+    rows.append(["memory, at most so far", f"{plan['peak_memory'] / 2**20:,.0f} MiB"])
+    print_table(["a run of these settings", ""], rows)
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

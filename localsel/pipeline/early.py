@@ -1,0 +1,51 @@
+"""Settings → a refusal before anything slow, or the selector, open and proven to obey."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from localsel.backends import BACKENDS
+from localsel.backends.base import Backend, Opening
+from localsel.errors import InputError, UsageError
+from localsel.methods.base import Method
+from localsel.pipeline.identity import Identity
+from localsel.settings import Settings
+from localsel.stages.export import check_writable, format_of
+from localsel.stages.prompt import Template
+
+
+def refuse_early(settings: Settings, method: type[Method], template: Template) -> None:
+    """Before anything slow: whatever can be refused by looking is refused."""
+    if settings.out:
+        format_of(settings.out)
+        check_writable(settings.out)
+    if method.needs_backend and not settings.model:
+        raise UsageError(
+            f"The method {settings.method!r} needs a model.",
+            "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
+        )
+    if settings.criteria and "{criteria}" not in template.head:
+        raise UsageError(
+            f"The prompt {template.name!r} has no place for --criteria.",
+            "Put {criteria} into its head, or leave --criteria away.",
+        )
+    for name in ("given", "include", "ban"):
+        path: Path | None = getattr(settings, name)
+        if path is not None and not path.is_file():
+            raise InputError(f"--{name}: there is no file {path}.", "Check the path.")
+    if settings.data.is_dir():
+        raise InputError(f"{settings.data} is a folder.", "Name one file in it.")
+    if not settings.data.is_file():
+        raise InputError(f"There is no file {settings.data}.", "Check the path.")
+
+
+def open_backend(
+    settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
+) -> Backend | None:
+    """The selector, its canary alive, before the embedding that would be wasted without it."""
+    if not method.needs_backend:
+        return None
+    backend_class: type[Backend] = BACKENDS.load(identity.backend)
+    opening = Opening(identity.model, settings.context, settings.threads)
+    return stack.enter_context(closing(backend_class.open(opening)))

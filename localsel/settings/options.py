@@ -1,0 +1,155 @@
+"""Every option of a run: its type, its bounds, its default and the sentence that explains it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+from msgspec import Meta
+
+from localsel.settings.places import default_workspace
+
+Grouping = Literal["coreset", "diverse", "similar", "random"]
+Count = Annotated[int, Meta(ge=1)]
+Display = Literal["auto", "full", "plain", "json", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every option of a run, typed and explained where it stands."""
+
+    data: Annotated[Path, Meta(description="The file of unlabelled instructions.")]
+    budget: Annotated[int, Meta(ge=1, description="How many instructions to choose.")]
+    model: Annotated[
+        str | None,
+        Meta(description="The selector: a GGUF file, by path or by a name that `models` lists."),
+    ] = None
+    method: Annotated[str, Meta(description="How to select; see `localsel methods`.")] = "selectllm"
+    backend: Annotated[str, Meta(description="What runs the selector; auto goes by the path.")] = (
+        "auto"
+    )
+    grouping: Annotated[
+        Grouping, Meta(description="How the pool is grouped before the model chooses.")
+    ] = "coreset"
+    clusters: Annotated[
+        Count | None,
+        Meta(description="Clusters (of coreset) or queries. [default: follows the budget]"),
+    ] = None
+    query_size: Annotated[
+        int, Meta(ge=2, le=100, description="At most this many candidates in one query.")
+    ] = 14
+    per_cluster: Annotated[
+        Count | None,
+        Meta(description="Show at most this many rows of a cluster. [default: all]"),
+    ] = None
+    min_cluster: Annotated[
+        int, Meta(ge=1, description="Smaller clusters join their nearest neighbour.")
+    ] = 3
+    near_duplicates: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(description="Cosine from which rows count as near-duplicates, or off."),
+    ] = 0.95
+    trim: Annotated[
+        float,
+        Meta(ge=0, lt=1, description="Set this share of the pool aside: where it is least dense."),
+    ] = 0.0
+    index: Annotated[
+        Literal["auto", "hnsw", "exact"],
+        Meta(description="How neighbours are found; auto is exact below 20,000 rows."),
+    ] = "auto"
+    embedder: Annotated[
+        Path | None,
+        Meta(description="A sentence-transformers folder. [default: all-MiniLM-L6-v2]"),
+    ] = None
+    prompt: Annotated[str, Meta(description="The question put to the model.")] = "published"
+    criteria: Annotated[
+        str | None, Meta(description="What to prefer, in words. [default: the prompt's own]")
+    ] = None
+    orders: Annotated[
+        int, Meta(ge=1, le=99, description="Ask each query in this many orders and let them vote.")
+    ] = 1
+    temperature: Annotated[
+        float, Meta(ge=0, le=10, description="0 takes the most probable label; above, draws.")
+    ] = 0.0
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="Of everything that is drawn.")] = 0
+    given: Annotated[
+        Path | None,
+        Meta(description="Instructions annotated already: centres from the start, never picked."),
+    ] = None
+    where: Annotated[
+        dict[str, str],
+        Meta(description="Only rows with this value in this column; may be given several times."),
+    ] = field(default_factory=dict)
+    include: Annotated[
+        Path | None, Meta(description="Rows that are picked in any case, as part of the budget.")
+    ] = None
+    ban: Annotated[Path | None, Meta(description="Rows that are never picked.")] = None
+    map: Annotated[
+        dict[str, str],
+        Meta(description="Columns: instruction=COL,input=COL,response=COL. [default: guessed]"),
+    ] = field(default_factory=dict)
+    encoding: Annotated[str | None, Meta(description="The data's encoding. [default: UTF-8]")] = (
+        None
+    )
+    max_bad_rows: Annotated[
+        float, Meta(ge=0, le=1, description="Stop above this share of broken rows.")
+    ] = 0.01
+    max_fallback: Annotated[
+        float, Meta(ge=0, le=1, description="Exit 4 above this share of unanswered queries.")
+    ] = 0.01
+    context: Annotated[
+        Annotated[int, Meta(ge=256)] | None,
+        Meta(description="Tokens of context. [default: the model's, at most 8192]"),
+    ] = None
+    threads: Annotated[
+        Annotated[int, Meta(ge=1, le=1024)] | None,
+        Meta(description="CPU threads. [default: all cores]"),
+    ] = None
+    out: Annotated[
+        Path | None,
+        Meta(description="Write the picks here: .jsonl, .json, .csv, .parquet or .md."),
+    ] = None
+    reason: Annotated[
+        bool, Meta(description="Let the model say in a sentence why, after everything is chosen.")
+    ] = False
+    workspace: Annotated[
+        Path | None, Meta(description="Where runs are kept. [default: your data folder]")
+    ] = None
+    resume: Annotated[
+        Literal["auto", "never", "always"],
+        Meta(description="Go on with an unfinished run of the same settings?"),
+    ] = "auto"
+    display: Annotated[Display, Meta(description="How progress is shown.")] = "auto"
+
+    @property
+    def home(self) -> Path:
+        """The workspace folder."""
+        return self.workspace or default_workspace()
+
+
+# Relative to the current folder, or to the settings file that names them.
+PATHS = ("embedder", "given", "include", "ban", "out", "workspace")
+
+# What cannot change which rows are chosen, and so does not enter a run's fingerprint. The data,
+# the models, the prompt and the files of rows enter by their content instead of by their path.
+OUTSIDE_FINGERPRINT = frozenset(
+    {"data", "model", "embedder", "prompt", "out", "workspace", "display", "threads", "resume"}
+    | {"max_bad_rows", "max_fallback", "given", "include", "ban", "reason"}
+)
+
+
+def fields() -> dict[str, dataclasses.Field[Any]]:
+    """Every setting by name, in the order in which it is explained."""
+    return {item.name: item for item in dataclasses.fields(Settings)}
+
+
+def hints() -> dict[str, Any]:
+    """Every setting's annotated type; the description is in its `Meta`."""
+    return get_type_hints(Settings, include_extras=True)
+
+
+def describe(name: str) -> str:
+    """The sentence that explains one setting."""
+    return next(str(meta.description) for meta in hints()[name].__metadata__)

@@ -1,0 +1,39 @@
+"""The environment → the folders in which localsel keeps and looks for things."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def default_workspace() -> Path:
+    """`$XDG_DATA_HOME/localsel`, or its usual place."""
+    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data_home).expanduser() / "localsel"
+
+
+def user_file() -> Path:
+    """The settings file that holds for every project of this user."""
+    config_home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(config_home).expanduser() / "localsel" / "localsel.toml"
+
+
+def resource(kind: str) -> Path:
+    """A folder that travels with localsel (`prompts`, `models`, `examples`, `benchmarks`).
+
+    In an installed package it lies inside the package, in a checkout beside it.
+    """
+    inside = PACKAGE / kind
+    return inside if inside.is_dir() else PACKAGE.parent / kind
+
+
+def model_folders(workspace: Path) -> list[Path]:
+    """Where a selector is looked for by name: the first folder that has it counts.
+
+    `./models`, the workspace's own, those of `LOCALSEL_MODELS` (parted as in PATH), localsel's.
+    """
+    named = os.environ.get("LOCALSEL_MODELS", "").split(os.pathsep)
+    own = [Path(folder).expanduser() for folder in named if folder]
+    return [Path("models"), workspace / "models", *own, resource("models")]

@@ -1,0 +1,71 @@
+"""Locks: one process writes to a run, and everybody can see whether somebody does."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from localsel.errors import UsageError
+from localsel.store.database import Database
+
+
+class Locks(Database):
+    """Takes and looks at the locks of runs."""
+
+    @contextmanager
+    def lock(self, run: str) -> Iterator[None]:
+        """Only one process writes to a run; the lock ends with the process, however it ends."""
+        # Not "w": whoever is refused must not wipe out what the owner wrote.
+        with (self.home / "locks" / run).open("a") as file:
+            _lock(file, run)
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            file.flush()
+            yield
+
+    def owner(self, run: str) -> dict[str, Any] | None:
+        """The process that works on a run, as it signed the lock: `pid` and `host`."""
+        if self.state({"run": run, "state": "running"}) != "running":
+            return None
+        try:
+            signed: dict[str, Any] = json.loads((self.home / "locks" / run).read_text())
+        except ValueError:
+            return None
+        return signed
+
+    def state(self, run: Mapping[str, Any]) -> str:
+        """How a run stands: one that says it is running, but holds no lock, was cut off."""
+        if run["state"] != "running":
+            return str(run["state"])
+        try:
+            with (self.home / "locks" / run["run"]).open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return "interrupted"
+        except OSError:
+            return "running"
+        return "interrupted"
+
+
+PATIENCE = 1.0
+
+
+def _lock(file: IO[str], run: str) -> None:
+    """Somebody who only looks holds a lock for a moment; somebody who works, for good."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if time.monotonic() > ends:
+                raise UsageError(
+                    f"Another process is working on run {run}.", "Wait for it to end."
+                ) from error
+            time.sleep(0.02)
