@@ -56,12 +56,14 @@ def load_run(store: Store, path: Path) -> str:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             return store.unpack(_lines(file), read_as_others_will)
-    except UsageError:
-        raise
     except InputError as error:
         raise InputError(f"{path} is not a run of localsel: {error}") from error
     except LocalselError:
         raise
+    except gzip.BadGzipFile as error:
+        raise InputError(
+            f"{path} is not a run of localsel.", "`runs export` writes one."
+        ) from error
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read: {reason}.", "Carry it over again.") from error

@@ -53,6 +53,7 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "chosen_by": dict(chosen_by),
         **{name: plan.get(name) for name in COVERAGE},
         **totals,
+        "reasons": len(store.reasons(run["run"])),
         "fallbacks": chosen_by.get("fallback", 0),
         "seconds_by_stage": facts.get("seconds_by_stage", {}),
         "connections_attempted": facts.get("connections_attempted", 0),

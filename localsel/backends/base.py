@@ -92,6 +92,13 @@ class Backend(ABC):
     def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
         """Answers in the order of asking. A failed one is yielded, not raised: others go on."""
 
+    @abstractmethod
+    def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
+        """Free text, one line of at most `limit` tokens for each prompt, most probable first.
+
+        Nothing constrains it, and nothing that is chosen may depend on it.
+        """
+
     def close(self) -> None:
         """Gives the memory back. The default has none to give."""
 

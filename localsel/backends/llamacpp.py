@@ -22,6 +22,9 @@ from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt, after_pick
 
 DEFAULT_CONTEXT = 8192
+# Characters tokenised at once: some 25,000 letters without a space overflow the stack in llama.cpp's
+# regular expressions for DeepSeek and Falcon, and end the process.
+PIECE = 8192
 
 
 class LlamaCppBackend(Backend):
@@ -94,8 +97,10 @@ class LlamaCppBackend(Backend):
 
     def _tokens(self, text: str, special: bool = False) -> list[int]:
         # Never a string prompt: "<|eot_id|>" inside an instruction must stay eleven characters.
-        encoded = text.encode("utf-8", "replace")
-        tokens: list[int] = self._llama.tokenize(encoded, add_bos=False, special=special)
+        tokens: list[int] = []
+        for start in range(0, max(len(text), 1), PIECE):
+            encoded = text[start : start + PIECE].encode("utf-8", "replace")
+            tokens += self._llama.tokenize(encoded, add_bos=False, special=special)
         return tokens
 
     def _text(self, tokens: Sequence[int]) -> str:
@@ -172,6 +177,27 @@ class LlamaCppBackend(Backend):
             prompt_tokens=len(self._head) + len(tail),
             seconds=time.perf_counter() - started,
         )
+
+    def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
+        for prompt in prompts:
+            self._evaluate_head(self._head_tokens(prompt))
+            self._llama.eval(self._tail_tokens(prompt))
+            yield self._line(min(limit, self.context - self._llama.n_tokens))
+
+    def _line(self, limit: int) -> str:
+        """The most probable token again and again, to the end of the turn or of the line."""
+        import llama_cpp
+
+        said = b""
+        for _ in range(limit):
+            token = int(np.argmax(self._logits()))
+            if llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
+                break
+            said += self._piece(token)
+            if b"\n" in said.lstrip():
+                break
+            self._llama.eval([token])
+        return said.decode("utf-8", "replace").strip().partition("\n")[0]
 
     def _evaluate_head(self, head: tuple[int, ...]) -> None:
         if head != self._head:

@@ -62,6 +62,10 @@ class ScriptedBackend(Backend):
             else:
                 yield self._choice(ask)
 
+    def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
+        for prompt in prompts:
+            yield f"By the rule {self.rule!r}; the prompt has {self.count_prompt(prompt)} tokens."
+
     def _choice(self, ask: Ask) -> Choice:
         size = len(ask.prompt.candidates)
         scores = self._scores(size)

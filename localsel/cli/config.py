@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -69,7 +70,7 @@ def print_schema() -> None:
 @click.argument("file", type=click.Path(path_type=Path), default=Path("localsel.toml"))
 def init(file: Path) -> None:
     """Write a settings FILE with every setting explained and commented out."""
-    if file.exists():
+    if os.path.lexists(file):
         raise UsageError(f"{file} exists already; it is left as it is.")
     check_writable(file)
     lines = ["# Settings of localsel for the data in this folder. A typed flag beats this file.\n"]

@@ -24,35 +24,50 @@ SHOWN = 12
 @click.command("demo")
 @workspace_option
 def command(workspace: Path | None) -> None:
-    """Choose 40 of 485 example instructions with a nano selector. No network, no arguments."""
-    model = next(iter(sorted(resource("models").glob("nano*/*.gguf"))), None)
-    if model is None:
-        raise BackendError("The nano selector is missing from this installation.")
+    """Choose 40 of 485 example instructions with each nano selector. No network, no arguments."""
+    models = sorted(resource("models").glob("nano-*/*.gguf"))
+    if not models:
+        raise BackendError("The nano selectors are missing from this installation.")
     folder = home(workspace)
-    settings = Settings(
+    there = f" --workspace {workspace}" if workspace else ""
+    say("The bundled pool, and toy selectors that are here to show how it works.")
+    chosen: dict[str, list[Chosen]] = {}
+    for model in models:
+        say(f"── {model.stem}")
+        record = follow(settings_of(model, folder))
+        with closing(Store(folder)) as store:
+            run = store.run(str(record["id"]))
+            chosen[model.stem] = chosen_rows(store, run)
+            marked = [
+                str(store.columns(run["pool"], instruction.row)["quality"])
+                for instruction in store.instructions(run["pool"])
+            ]
+    say(f"── what {models[-1].stem} chose first")
+    print_picks(chosen[models[-1].stem][:SHOWN])
+    compare(chosen, marked)
+    say(f"Look closer: localsel show {record['id']}{there}")
+
+
+def settings_of(model: Path, folder: Path) -> Settings:
+    """The demo's run with one selector."""
+    return Settings(
         data=resource("examples") / "pool.jsonl",
         budget=BUDGET,
         model=str(model),
         workspace=None if folder == default_workspace() else folder,
         resume="never",
     )
-    say("The bundled pool, and a toy selector that is here to show how it works.")
-    record = follow(settings)
-    with closing(Store(settings.home)) as store:
-        run = store.run(str(record["id"]))
-        chosen = chosen_rows(store, run)
-        marked = [
-            str(store.columns(run["pool"], instruction.row)["quality"])
-            for instruction in store.instructions(run["pool"])
-        ]
-    print_picks(chosen[:SHOWN])
-    _compare_with_the_pool(chosen, marked)
-    there = f" --workspace {workspace}" if workspace else ""
-    say(f"Look closer: localsel show {record['id']}{there}")
 
 
-def _compare_with_the_pool(chosen: list[Chosen], marked: list[str]) -> None:
-    """The example pool says which of its rows are poor, which a real pool does not."""
-    poor = sum(each.columns["quality"] == "poor" for each in chosen)
+def compare(chosen: dict[str, list[Chosen]], marked: list[str]) -> None:
+    """How many poor rows each chose, and how many picks are everybody's.
+
+    The example pool says which of its rows are poor, which a real pool does not.
+    """
     share = marked.count("poor") / len(marked)
-    say(f"Poor rows: {poor} of {len(chosen)} picks; {share:.0%} of the pool.")
+    for name, picks in chosen.items():
+        poor = sum(each.columns["quality"] == "poor" for each in picks)
+        say(f"{name}: {poor} of {len(picks)} picks are poor rows; {share:.0%} of the pool are.")
+    if len(chosen) > 1:
+        rows = [{each.instruction.row for each in picks} for picks in chosen.values()]
+        say(f"{len(set.intersection(*rows))} of {BUDGET} picks are the same.")

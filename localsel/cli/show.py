@@ -45,15 +45,10 @@ def _left_out(record: dict[str, Any]) -> list[str]:
 
 def print_picks(chosen: list[Chosen]) -> None:
     """A table of picks: rank, row, cluster, probability, who chose it, text."""
-    rows: list[list[object]] = [
-        [
-            each.why["rank"],
-            each.why["row"],
-            each.why["cluster"],
-            each.why["probability"],
-            each.why["chosen_by"],
-            each.instruction.text,
-        ]
-        for each in chosen
-    ]
+    rows: list[list[object]] = []
+    for each in chosen:
+        why = (each.why[name] for name in ("rank", "row", "cluster", "probability", "chosen_by"))
+        rows.append([*why, each.instruction.text])
+        if said := each.why.get("reason"):
+            rows.append(["", "", "", "", "", f"↳ {said}"])
     print_table(["rank", "row", "cluster", "prob.", "by", "instruction"], rows, one_line=5)

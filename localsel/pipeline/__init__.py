@@ -53,10 +53,11 @@ def _events(course: Course) -> Iterator[Event]:
     if earlier and earlier["state"] in ENDED:
         _remember(course, earlier)
         yield course.event("run", state="finished", fingerprint=fingerprint)
+        yield from _explain_late(course, identity, method)
         yield from _finish(course)
         return
 
-    from localsel.pipeline import admitting, choosing, loading, planning
+    from localsel.pipeline import admitting, choosing, loading, planning, reasons
 
     with ExitStack() as stack:
         if earlier:
@@ -81,7 +82,21 @@ def _events(course: Course) -> Iterator[Event]:
             pool = Pool(admission.open, plan=plan)
             tools = choosing.open_tools(course, identity, backend, template)
             yield from choosing.choose(course, method(tools), pool, admission.included)
+            if backend and settings.reason:
+                yield from reasons.explain(course, backend)
             yield from _finish(course)
+
+
+def _explain_late(course: Course, identity: Identity, method: type[Method]) -> Iterator[Event]:
+    """--reason for a run that ended without it."""
+    from localsel.pipeline import reasons
+
+    if course.settings.reason and reasons.unexplained(course):
+        with ExitStack() as stack:
+            stack.enter_context(course.store.lock(course.id))
+            backend = open_backend(course.settings, identity, method, stack)
+            assert backend is not None
+            yield from reasons.explain(course, backend)
 
 
 def _begin(

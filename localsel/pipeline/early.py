@@ -12,6 +12,7 @@ from localsel.methods.base import Method
 from localsel.pipeline.identity import Identity
 from localsel.settings import Settings
 from localsel.stages.export import check_writable, format_of
+from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
 
 
@@ -25,19 +26,25 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
             f"The method {settings.method!r} needs a model.",
             "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
         )
+    if not template.answer:
+        raise UsageError(f"The prompt {template.name!r} asks for a sentence, not for a choice.")
     if settings.criteria and "{criteria}" not in template.head:
         raise UsageError(
             f"The prompt {template.name!r} has no place for --criteria.",
             "Put {criteria} into its head, or leave --criteria away.",
         )
+    if settings.reason and not method.needs_backend:
+        raise UsageError(
+            f"The method {settings.method!r} has no model that could give a --reason.",
+            "Leave --reason away.",
+        )
     for name in ("given", "include", "ban"):
         path: Path | None = getattr(settings, name)
         if path is not None and not path.is_file():
             raise InputError(f"--{name}: there is no file {path}.", "Check the path.")
-    if settings.data.is_dir():
-        raise InputError(f"{settings.data} is a folder.", "Name one file in it.")
-    if not settings.data.is_file():
-        raise InputError(f"There is no file {settings.data}.", "Check the path.")
+    check_file(settings.data)
+    if settings.out and settings.out.exists() and settings.out.samefile(settings.data):
+        raise UsageError(f"--out {settings.out} is the data file itself.", "Choose another.")
 
 
 def open_backend(

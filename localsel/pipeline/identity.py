@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from localsel.errors import UsageError
+from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.selectors import find_selector, is_scripted
 from localsel.settings import OUTSIDE_FINGERPRINT, Settings
@@ -85,7 +85,12 @@ class Identity:
         """The sha256 of the weights, or of the rule that stands for them."""
         path = Path(self.model)
         if self.backend != "scripted" and path.is_file():
-            return self.store.digest(path, file_sha256)
+            try:
+                return self.store.digest(path, file_sha256)
+            except OSError as error:
+                raise BackendError(
+                    f"{path} cannot be read: {error.strerror}.", "Check its permissions."
+                ) from error
         return hashlib.sha256(self.model.encode()).hexdigest()
 
     @cached_property

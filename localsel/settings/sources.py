@@ -41,8 +41,9 @@ def read_file(path: Path) -> dict[str, Sourced]:
     """One settings file. Keys may be written with dashes, as the flags are."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"The settings file {path} cannot be read: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or str(error).partition(" for integer")[0]
+        raise UsageError(f"The settings file {path} cannot be read: {why}.") from error
     values = {}
     for key, value in content.items():
         name = known(key.replace("-", "_"), f"{path}: {key}")

@@ -32,7 +32,15 @@ def _as_it_is(value: object) -> object:
 
 
 def _path(value: object) -> object:
-    return Path(value).expanduser() if isinstance(value, str | Path) else value
+    """A path that the system can follow: not a loop of links, a name too long, or a NUL."""
+    if not isinstance(value, str | Path):
+        return value
+    path = Path(value).expanduser()
+    path.exists()
+    path.resolve()
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise RuntimeError("its name is not UTF-8; rename it")
+    return path
 
 
 def _share(value: object) -> object:
@@ -97,9 +105,18 @@ def check(name: str, sourced: Sourced, hint: Any) -> Any:
     try:
         parse: Parser = PARSERS.get(name, _as_it_is)
         return msgspec.convert(parse(sourced.value), hint, strict=False, dec_hook=_decode)
-    except (msgspec.ValidationError, ValueError, RuntimeError) as error:
-        raise UsageError(f"{sourced.source} {sourced.value}: expected {expected(name)}.") from error
+    except (msgspec.ValidationError, ValueError) as error:
+        value = sourced.value
+        shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        raise UsageError(f"{sourced.source} {shown}: expected {expected(name)}.") from error
+    except (OSError, RuntimeError) as error:
+        shown = str(sourced.value)[:SHOWN]
+        why = str(getattr(error, "strerror", None) or error).rstrip(".")
+        raise UsageError(f"{sourced.source} {shown} cannot be used: {why}.") from error
 
+
+SHOWN = 100
+"""Letters of a path that is too long."""
 
 KINDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
 

@@ -16,7 +16,10 @@ __all__ = ["after_pick", "find_template", "load_template", "render", "template_n
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One file under `prompts/`: the parts of a question, in the order a model reads them."""
+    """One file under `prompts/`: the parts of a question, in the order a model reads them.
+
+    With an `answer` to complete it asks for a choice, without one for a sentence.
+    """
 
     name: str
     about: str
@@ -66,7 +69,7 @@ def load_template(path: Path) -> Template:
     """
     try:
         parts = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"The prompt {path} cannot be read: {error}.") from error
     wanted = set(Template.__dataclass_fields__) - {"name"}
     if odd := wanted.symmetric_difference(parts):
@@ -76,9 +79,9 @@ def load_template(path: Path) -> Template:
         )
     if unfit := [name for name in sorted(wanted) if not isinstance(parts[name], str)]:
         raise UsageError(f"The prompt {path} has to give text for {', '.join(unfit)}.")
-    for part, placeholder in (("candidate", "{label}"), ("candidate", "{text}")):
-        if placeholder not in parts[part]:
-            raise UsageError(f"The prompt {path} lacks {placeholder} in its part {part!r}.")
+    for placeholder in ("{label}", "{text}") if parts["answer"] else ("{text}",):
+        if placeholder not in parts["candidate"]:
+            raise UsageError(f"The prompt {path} lacks {placeholder} in its part 'candidate'.")
     return Template(name=path.stem, **parts)
 
 

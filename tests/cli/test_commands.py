@@ -13,7 +13,9 @@ import pytest
 
 from localsel.cli import COMMANDS
 from localsel.settings import fields
-from tests.conftest import Command, Finished
+from tests.conftest import CHECKOUT, Command, Finished
+
+SELECTORS = sorted(path.stem for path in (CHECKOUT / "models").glob("nano-*/*.gguf"))
 
 
 @pytest.fixture
@@ -256,7 +258,8 @@ def test_the_demo_chooses_40_and_says_how_good_they_are(localsel: Command, works
     assert done.code == 0, done.stderr
     assert "Chose 40 of 485 instructions" in done.stderr
     assert "0 connections attempted." in done.stderr
-    assert "of 40 picks; 12% of the pool." in done.stderr
+    assert "of 40 picks are poor rows; 12% of the pool are." in done.stderr
     assert len(done.stdout.splitlines()) > 10
-    (run,) = localsel("runs", "--json", "--workspace", workspace).document
-    assert (run["state"], run["budget"]) == ("finished", 40)
+    runs = localsel("runs", "--json", "--workspace", workspace).document
+    assert [(run["state"], run["budget"]) for run in runs] == [("finished", 40)] * len(SELECTORS)
+    assert [run["selector"] for run in reversed(runs)] == SELECTORS

@@ -8,17 +8,14 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from localsel.__main__ import STOPPED
 from localsel.events import STAGES
-from tests.conftest import Command, Done, Finished, events_of
-
-Choose = Callable[..., Done]
+from tests.cli.conftest import Choose, read_lines
+from tests.conftest import Command, Finished, events_of
 
 RECORD = [
     *("id", "fingerprint", "method", "selector", "backend", "seed", "pool_rows", "bad_rows"),
@@ -38,21 +35,6 @@ NASTY = [
 ]
 # What a terminal obeys beside line ends: colours and cursor moves of our own are not among these.
 OBEYED = re.compile("\x1b\\[31mred|\x1b\\[2J|\x1b\\]|\x07|\u202e")
-
-
-@pytest.fixture
-def choose(localsel: Command, example_pool: Path, workspace: Path) -> Choose:
-    """`localsel run` on the example pool, in which nothing needs to be embedded."""
-
-    def run(*options: object, model: object = "first", budget: int = 5) -> Done:
-        where = ("--workspace", workspace)
-        return localsel("run", example_pool, "--budget", budget, "--model", model, *where, *options)
-
-    return run
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 # Picks and record.
@@ -119,7 +101,7 @@ def test_the_ending_says_how_picks_are_written(choose: Choose, tmp_path: Path, e
     out = tmp_path / f"picks.{ending}"
     assert choose("--out", out).code == 0
     text = out.read_text(encoding="utf-8")
-    starts = {"jsonl": '{"instruction": ', "json": "[\n {", "csv": "instruction,input,topic,"}
+    starts = {"jsonl": '{"instruction": ', "json": "[\n {", "csv": '"instruction","input","topic",'}
     assert text.startswith(starts[ending])
     assert os.listdir(tmp_path).count(out.name) == 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
