@@ -135,6 +135,20 @@ def test_texts_of_strangers(case: Case, kind: str) -> None:
     assert set(cut) <= {1, 3}
 
 
+def test_a_sentence_is_one_line_and_leaves_no_trace_in_a_choice(case: Case) -> None:
+    ask, reason = Ask(prompt_of(9, 2), 2), find_template("reason")
+    before = answer(case.backend, ask)
+    prompts = [Fitter(case.backend, reason, None).fit([text], 1)[0] for text in NASTY.values()]
+    said = list(case.backend.generate(prompts, 6))
+    assert len(said) == len(prompts)
+    assert not any("\n" in line for line in said)
+    assert list(case.backend.generate(reversed(prompts), 6)) == said[::-1]
+    after = answer(case.backend, ask)
+    assert (after.positions, after.scores) == (before.positions, before.scores)
+    if case.name == "llamacpp":
+        assert all(case.backend.count(line) <= 8 for line in said)
+
+
 def test_counts_add_up(case: Case) -> None:
     pieces = ["\n[1] Name three rivers. [1]", "\n[2] 漢字 🙂 and 12345 [2]", "", "a  b\t\tc"]
     apart = sum(case.backend.count(piece) for piece in pieces)
