@@ -1,9 +1,11 @@
-"""`localsel export`: a run → a file of the chosen instructions."""
+"""`localsel export`: a run → a file of the chosen instructions, for training or annotation."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,11 +13,24 @@ from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.errors import UsageError
 from localsel.runs import chosen_rows
-from localsel.stages.export import EXPORTERS, check_writable, export, format_of
+from localsel.stages.export import EXPORTERS, Chosen, check_writable, export, format_of
 from localsel.store import Store
 
+EPILOG = """\b
+Examples:
+  localsel export last --out picks.jsonl
+  localsel export last --to csv --out picks.csv
+  localsel export last --to label-studio --out tasks.json
+  localsel export last --to doccano --out tasks.jsonl
+  localsel export last --to markdown --out sheet.md
 
-@click.command("export", epilog="RUN is an id, the beginning of one, or `last`.")
+RUN is an id, the beginning of one, or `last`. By the ending, .json is alpaca and .jsonl is jsonl.
+label-studio also writes the labelling configuration, tasks.xml, and from 10,001 picks on
+tasks-001.json, tasks-002.json and so on. Bring answers back with `localsel import-labels`.
+"""
+
+
+@click.command("export", epilog=EPILOG)
 @click.argument("run")
 @click.option("--to", "form", type=click.Choice(list(EXPORTERS)), help="[default: by the ending]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
@@ -25,12 +40,28 @@ def command(run: str, form: str | None, out: Path, workspace: Path | None) -> No
     check_writable(out)
     form = form or format_of(out)
     with closing(Store(home(workspace))) as store:
-        found = store.run(run)
-        chosen = chosen_rows(store, found)
-        if not chosen:
-            raise UsageError(
-                f"Run {found['run']} is {store.state(found)} and has no picks yet.",
-                "Give its command again to finish it.",
-            )
-    export(chosen, form, out)
-    say(f"Wrote {len(chosen):,} picks to {out} ({form}).")
+        _, chosen = picks_of(store, run)
+    written = export(chosen, form, out)
+    parts = [path for path in written if path.suffix == out.suffix]
+    named = str(parts[0]) if len(parts) == 1 else f"{parts[0]} … {parts[-1].name}"
+    say(f"Wrote {len(chosen):,} picks to {named} ({form}).")
+    for path in written[len(parts) :]:
+        say(f"Wrote the labelling configuration to {path}.")
+
+
+def picks_of(store: Store, run: str) -> tuple[dict[str, Any], list[Chosen]]:
+    """A run and its selection, each pick with the name of what chose it.
+
+    Raises:
+        UsageError: there is no such run, or it has no picks.
+    """
+    found = store.run(run)
+    chosen = chosen_rows(store, found)
+    if not chosen:
+        raise UsageError(
+            f"Run {found['run']} is {store.state(found)} and has no picks yet.",
+            "Give its command again to finish it.",
+        )
+    selector = found["facts"].get("selector") or {}
+    by = selector.get("name") or found["settings"]["method"]
+    return found, [replace(each, by=by) for each in chosen]

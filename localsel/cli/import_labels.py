@@ -1,0 +1,171 @@
+"""`localsel import-labels`: a run and its annotated files → an Alpaca file ready for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from localsel.cli.export import picks_of
+from localsel.cli.options import home, json_option, workspace_option
+from localsel.cli.output import print_json, say
+from localsel.errors import InputError, UsageError
+from localsel.stages.export import Chosen, check_writable, export
+from localsel.stages.export.annotation import Annotation, same_run
+from localsel.stages.export.annotations import annotations_in_sheet, annotations_of
+from localsel.stages.export.joining import Joined, Keep, join
+from localsel.stages.export.sheet import run_of
+from localsel.stages.export.spreadsheet import restored
+from localsel.stages.load import BadRow
+from localsel.stages.load.formats import Format, recognise_format
+from localsel.stages.load.sources import Source, open_source
+from localsel.store import Store
+
+TOLD = 5
+
+EPILOG = """\b
+Examples:
+  localsel import-labels last project-1.json --out train.json  (Label Studio)
+  localsel import-labels last all.jsonl --out train.json       (doccano)
+  localsel import-labels last picks.csv --out train.json       (column `output`)
+  localsel import-labels last anna.md ben.md --out train.json
+
+RUN is an id, the beginning of one, or `last`. A FILE is what `localsel export` wrote, filled in, or
+what Label Studio or doccano exports; which of them is told from its content. Answers are joined by
+row. Picks without an answer are left out and named.
+"""
+
+
+@click.command("import-labels", epilog=EPILOG)
+@click.argument("run")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option("--column", metavar="NAME", help="Where the answers are. [default: output, response]")
+@click.option("--keep", type=click.Choice(["first", "last"]), help="Of different answers to a row.")
+@click.option("--encoding", metavar="NAME", help="Of text files. [default: UTF-8]")
+@workspace_option
+@json_option
+def command(
+    run: str,
+    files: tuple[Path, ...],
+    out: Path,
+    column: str | None,
+    keep: Keep | None,
+    encoding: str | None,
+    workspace: Path | None,
+    as_json: bool,
+) -> None:
+    """Join the annotations in FILE… to the picks of RUN and write them in Alpaca's format."""
+    _refuse_overwriting(out, files)
+    with closing(Store(home(workspace))) as store:
+        found, chosen = picks_of(store, run)
+        annotations = [each for path in files for each in annotations_from(path, column, encoding)]
+        _refuse_strangers(annotations, found, store)
+    joined = join(annotations, [each.instruction for each in chosen], keep)
+    if not joined.answers:
+        raise InputError(
+            f"{files[0]} answers none of the {len(chosen):,} picks of run {found['run']}.",
+            "Check that it is filled in, and that it is of this run.",
+        )
+    export(_answered(chosen, joined), "alpaca", out)
+    _tell(joined, len(chosen), out)
+    if as_json:
+        print_json(_summary(joined, found["run"], out))
+
+
+def _refuse_overwriting(out: Path, files: Iterable[Path]) -> None:
+    check_writable(out)
+    if out.resolve() in [path.resolve() for path in files]:
+        raise UsageError(f"{out} holds the annotations.", "Give another --out.")
+
+
+def annotations_from(
+    path: Path, column: str | None = None, encoding: str | None = None
+) -> list[Annotation]:
+    """Every annotation in a file, whatever it comes from."""
+    source = open_source(path, encoding)
+    if source.encoding and (text := _sheet(source)):
+        return annotations_in_sheet(path, text)
+    return annotations_of(path, _records(source, recognise_format(source)), column)
+
+
+def _sheet(source: Source) -> str:
+    """The text of a Markdown sheet; of another file nothing."""
+    with source.text(newline="") as stream:
+        start = stream.read(1000)
+        if run_of(start) is not None:
+            return start + stream.read()
+    if source.path.suffix.lower() == ".md":
+        raise InputError(
+            f"{source.path} has lost its first line, `<!-- localsel sheet … -->`.",
+            "Export the sheet again and copy that line.",
+        )
+    return ""
+
+
+def _records(source: Source, form: Format) -> Iterator[tuple[str, object]]:
+    """Each record with its place. A broken one is refused: an answer may be in it."""
+    for record in form.read(source):
+        place = f"line {record.line}" if record.line else f"record {record.row + 1}"
+        if isinstance(record, BadRow):
+            raise InputError(f"{source.path}, {place}: {record.reason}.", "Mend it there.")
+        value = record.value
+        if form.name in ("csv", "tsv") and isinstance(value, dict):
+            value = restored(value)
+        yield place, value
+
+
+def _refuse_strangers(annotations: Iterable[Annotation], run: dict[str, Any], store: Store) -> None:
+    """Rows of a run over another file are other rows."""
+    pools = {each["run"]: each["pool"] for each in store.runs()}
+    for each in annotations:
+        if each.run is None or same_run(each.run, run["run"]) or pools.get(each.run) == run["pool"]:
+            continue
+        raise InputError(
+            f"{each.where}: annotations of run {each.run}, not of {run['run']}.",
+            f"Give: localsel import-labels {each.run} …",
+        )
+
+
+def _answered(chosen: Iterable[Chosen], joined: Joined) -> list[Chosen]:
+    """The picks that have an answer, with it, in the order of their ranks."""
+    return [
+        replace(each, instruction=replace(each.instruction, response=joined.answers[row]))
+        for each in chosen
+        if (row := each.instruction.row) in joined.answers
+    ]
+
+
+def _tell(joined: Joined, picks: int, out: Path) -> None:
+    say(f"Joined {len(joined.answers):,} of {picks:,} picks to {out}, ready for training.")
+    strangers = [each.where for each in joined.unknown]
+    for text, found in (
+        ("without an annotation", joined.missing),
+        ("annotated with nothing", joined.empty),
+        ("answered more than once", joined.repeated),
+    ):
+        if found:
+            say(f"Picks {text}: {len(found):,} (rows {_first(found)}).")
+    if strangers:
+        say(f"Annotations of nothing that was picked: {len(strangers):,} ({_first(strangers)}).")
+
+
+def _first(found: Sequence[object]) -> str:
+    more = f" and {len(found) - TOLD:,} more; see --json" if len(found) > TOLD else ""
+    return ", ".join(map(str, found[:TOLD])) + more
+
+
+def _summary(joined: Joined, run: str, out: Path) -> dict[str, object]:
+    return {
+        "run": run,
+        "out": str(out),
+        "joined": len(joined.answers),
+        "missing": list(joined.missing),
+        "empty": list(joined.empty),
+        "repeated": list(joined.repeated),
+        "unknown": [{"where": each.where, "row": each.row} for each in joined.unknown],
+    }
