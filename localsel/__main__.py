@@ -51,6 +51,8 @@ def _explain(error: Exception) -> int:
                 print(STOPPED, file=sys.stderr)
             return 130
         case click.ClickException():
+            # It quotes what was typed, which may be the name of anybody's file.
+            vars(error)["message"] = visible(error.message)
             error.show()
             return error.exit_code
         case _:

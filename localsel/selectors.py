@@ -9,6 +9,9 @@ from pathlib import Path
 from localsel.errors import BackendError
 from localsel.settings import model_folders
 
+LONGEST = 100
+"""Letters of a path that is too long."""
+
 SCRIPTED = ("first", "random", "abstain")
 
 
@@ -34,8 +37,13 @@ def find_selector(model: str, workspace: Path) -> str:
     Raises:
         BackendError: nothing is there, and what is near.
     """
-    path = Path(model).expanduser()
-    if path.exists() or is_scripted(model):
+    try:
+        path = Path(model).expanduser()
+        exists = path.exists()
+        str(path).encode()
+    except (OSError, RuntimeError, UnicodeEncodeError) as error:  # too long, of nobody, not UTF-8
+        raise BackendError(f"There is no model {model[:LONGEST]}.", "Check the path.") from error
+    if exists or is_scripted(model):
         return model if is_scripted(model) else str(path)
     known = list(weights(workspace))
     named = [each for each in known if model in (each.name, each.stem)]

@@ -6,13 +6,23 @@ llama.cpp aborts the whole process on some broken headers; a child takes that fa
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from localsel.backends.chat import wrap
 from localsel.errors import BackendError
 
-SECONDS = 120
+SECONDS = 45
+LONGEST = 160
+"""Letters of llama.cpp's own words in a sentence."""
+
+COMPLAINT = re.compile(
+    r"^(?:gguf_init\w*|read|\w+: error loading model)(?:: error loading model vocabulary)?: (.+)",
+    re.MULTILINE,
+)
+"""What llama.cpp logs where it refuses a file; its first complaint says most."""
 
 
 def probe(path: Path) -> dict[str, str | int | None]:
@@ -21,18 +31,35 @@ def probe(path: Path) -> dict[str, str | int | None]:
     Raises:
         BackendError: the file is missing, is not a GGUF, or breaks llama.cpp.
     """
-    if not path.exists():
-        raise BackendError(f"There is no model at {path}.", "Every model is a path to a file here.")
-    if path.is_dir():
-        raise BackendError(f"{path} is a folder; llama.cpp wants one GGUF file.")
+    start = _start(path)
+    if start[:4] != b"GGUF":
+        seen = f"it starts with {start[:4]!r}" if start else "it is empty"
+        raise BackendError(f"{path} is not a GGUF file: {seen}.", "Name one that is.")
+    facts = _ask_child(path)
+    if start[8:] == bytes(8):
+        raise BackendError(f"{path} holds no weights.", "Name the file that has them.")
+    return facts
+
+
+def _start(path: Path) -> bytes:
+    """Magic, version and number of tensors."""
     try:
+        if not path.exists():
+            hint = "Every model is a path to a file here."
+            raise BackendError(f"There is no model at {path}.", hint)
+        if path.is_dir():
+            raise BackendError(
+                f"{path} is a folder; llama.cpp wants one GGUF file.", "Name the file in it."
+            )
+        # A pipe that nobody writes to would be waited for.
+        if not path.is_file():
+            raise BackendError(f"{path} is not a regular file.", "Name a GGUF file.")
         with path.open("rb") as file:
-            magic = file.read(4)
+            return file.read(16)
     except OSError as error:
-        raise BackendError(f"{path} cannot be read: {error.strerror}.") from error
-    if magic != b"GGUF":
-        raise BackendError(f"{path} is not a GGUF file: it starts with {magic!r}.")
-    return _ask_child(path)
+        raise BackendError(
+            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
 
 
 def _ask_child(path: Path) -> dict[str, str | int | None]:
@@ -42,23 +69,42 @@ def _ask_child(path: Path) -> dict[str, str | int | None]:
             [sys.executable, "-P", "-m", __name__, str(path)],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=SECONDS,
             check=False,
         )
+    except subprocess.TimeoutExpired as error:
+        problem = f"{path} cannot be used: reading its header takes more than {SECONDS} s."
+        raise BackendError(problem, ANOTHER) from error
+    try:
         facts: dict[str, str | int | None] = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, json.JSONDecodeError) as error:
-        raise BackendError(f"{path} is broken: llama.cpp cannot read its header.") from error
-    if done.returncode or "error" in facts:
-        raise BackendError(f"{path} is broken: {facts.get('error', 'llama.cpp ended')}.")
+    except json.JSONDecodeError as error:
+        raise BackendError(f"{path} is broken: llama.cpp ends at its header.", ANOTHER) from error
+    if "error" in facts:
+        why = _reason(done.stderr) or facts["error"]
+        raise BackendError(f"{path} is broken: {why}.", ANOTHER)
     return facts
+
+
+ANOTHER = "Copy it again, or try another model."
+
+
+def _reason(log: str) -> str:
+    """Why llama.cpp refuses a file, from what it logs; nothing if it logs no reason."""
+    reason = next((found[1].strip(" .?") for found in COMPLAINT.finditer(log)), "")
+    return reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}…"
 
 
 def read_header(path: Path) -> dict[str, str | int | None]:
     """Loads the vocabulary alone; runs in the child."""
     import llama_cpp
 
-    llama = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
+    # What it logs is the only place where it says why it refuses a file.
+    llama = llama_cpp.Llama(str(path), vocab_only=True, verbose=True)
     metadata = llama.metadata
+    if template := metadata.get("tokenizer.chat_template"):
+        # One that has no end is met here, where somebody watches the time.
+        wrap(template)
     architecture = metadata.get("general.architecture", "")
     context = metadata.get(f"{architecture}.context_length")
     file_type = metadata.get("general.file_type")
@@ -89,8 +135,8 @@ def main() -> None:
     """`python -m localsel.backends.probe PATH`: one JSON object on stdout."""
     try:
         facts: dict[str, str | int | None] = read_header(Path(sys.argv[1]))
-    except (ValueError, RuntimeError, OSError) as error:
-        facts = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to hear of it
+        facts = {"error": str(error).strip().rstrip(".") or type(error).__name__}
     print(json.dumps(facts))
 
 

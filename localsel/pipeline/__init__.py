@@ -44,6 +44,7 @@ def run(settings: Settings) -> Generator[Event, None, None]:
 
 def _events(course: Course) -> Iterator[Event]:
     settings, store = course.settings, course.store
+    store.refuse_unwritable()
     method: type[Method] = METHODS.load(settings.method)
     template = find_template(settings.prompt)
     refuse_early(settings, method, template)
@@ -122,7 +123,8 @@ def _begin(
         course.id = new_name()
         stack.enter_context(course.store.lock(course.id))
         settings = plain(course.settings)
-        course.store.start_run(fingerprint, identity.pool, settings, facts, course.id)
+        only = course.settings.resume != "never"
+        course.store.start_run(fingerprint, identity.pool, settings, facts, course.id, only)
 
 
 def _remember(course: Course, earlier: Mapping[str, Any]) -> None:

@@ -29,7 +29,9 @@ def load(course: Course, identity: Identity) -> Iterator[Event]:
         with course.timed("load"):
             yield from _read(course, identity)
     pool = course.store.pool(identity.pool)
-    check_bad_rows(course.settings, pool["rows"], pool["bad"])
+    broken = course.store.bad_rows(identity.pool)[:1]
+    first = f"; the first is {_place(broken[0]['row'], broken[0]['line'])}" if broken else ""
+    check_bad_rows(course.settings, pool["rows"], pool["bad"], first)
     distinct = pool["rows"] - pool["duplicates"]
     if course.settings.budget > distinct:
         raise UsageError(
@@ -46,8 +48,10 @@ def _read(course: Course, identity: Identity) -> Iterator[Event]:
     yield course.event("note", text=f"{settings.data}: {layout.describe()}")
     described = layout.describe()
     with course.store.add_pool(identity.pool, settings.data, identity.data, described) as writer:
+        first = ""
         for row in rows:
             if isinstance(row, BadRow):
+                first = first or f"; the first is {_place(row.row, row.line)}"
                 writer.add_bad(row.row, row.line, row.reason)
                 if writer.bad <= TOLD:
                     yield course.event("warning", text=_tell(settings.data, row))
@@ -56,7 +60,7 @@ def _read(course: Course, identity: Identity) -> Iterator[Event]:
                 writer.add(instruction, text_digest(instruction.text), row.columns)
             if (writer.rows + writer.bad) % EVERY == 0:
                 yield course.event("progress", done=writer.rows)
-        check_bad_rows(settings, writer.rows, writer.bad)
+        check_bad_rows(settings, writer.rows, writer.bad, first)
         if course.store.cached_digest(settings.data) != identity.data:
             raise InputError(
                 f"{settings.data} was written to while it was read.", "Give the command again."
@@ -69,16 +73,23 @@ def _read(course: Course, identity: Identity) -> Iterator[Event]:
 
 
 def _tell(path: Path, bad: BadRow) -> str:
-    line = f", line {bad.line}" if bad.line is not None else ""
-    return f"{path}{line}, row {bad.row}: {bad.reason}"
+    return f"{path}, {_place(bad.row, bad.line)}: {bad.reason}"
 
 
-def check_bad_rows(settings: Settings, rows: int, bad: int) -> None:
+def _place(row: int, line: int | None) -> str:
+    return f"line {line}, row {row}" if line is not None else f"row {row}"
+
+
+def check_bad_rows(settings: Settings, rows: int, bad: int, first: str) -> None:
+    """Raises InputError if nothing is left or too much is broken; `first` says where it begins."""
     if rows == 0:
-        raise InputError(f"{settings.data} holds no instruction that can be read.")
+        raise InputError(
+            f"{settings.data} holds no instruction that can be read{first}.",
+            "Check that it is the right file, or name its columns with --map.",
+        )
     if bad > settings.max_bad_rows * (rows + bad):
         raise InputError(
             f"{bad:,} of {rows + bad:,} rows of {settings.data} are broken,"
-            f" more than the {settings.max_bad_rows:.1%} that are allowed.",
+            f" more than the {settings.max_bad_rows:.1%} that are allowed{first}.",
             "Mend them, or raise --max-bad-rows.",
         )

@@ -36,6 +36,7 @@ def rehearse(settings: Settings) -> Generator[Event, None, None]:
     """
     offline.set_variables()
     with offline.guard() as network, closing(Store(settings.home)) as store, ExitStack() as stack:
+        store.refuse_unwritable()
         course = Course(settings, store, network)
         method: type[Method] = METHODS.load(settings.method)
         template = find_template(settings.prompt)

@@ -53,7 +53,7 @@ def read_file(path: Path) -> dict[str, Sourced]:
 
 def _beside(path: Path, name: str, value: object) -> object:
     """A relative path means one beside the settings file; a model may also be a mere name."""
-    if not isinstance(value, str) or value.startswith("~"):
+    if not isinstance(value, str) or not value or value.startswith("~"):
         return value
     there = path.parent / value
     named = name in ("model", "prompt") and there.exists()

@@ -35,6 +35,8 @@ def _path(value: object) -> object:
     """A path that the system can follow: not a loop of links, a name too long, or a NUL."""
     if not isinstance(value, str | Path):
         return value
+    if value == "":
+        raise ValueError("an empty path would be the current folder")
     path = Path(value).expanduser()
     path.exists()
     path.resolve()
@@ -127,6 +129,8 @@ def expected(name: str) -> str:
         return "instruction=COL, with input=COL and response=COL where they exist"
     if name == "where":
         return "COLUMN=VALUE"
+    if name in ("data", *PATHS):
+        return "a path"
     allowed = shapes(hints()[name])[0]
     if "enum" in allowed:
         return f"one of {', '.join(allowed['enum'])}"

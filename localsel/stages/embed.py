@@ -22,6 +22,7 @@ from localsel.records import Rows, Vectors
 ROWS = 32
 SMALLEST = 16
 LONGEST = 512
+LONGEST_REASON = 160
 
 
 def default_embedder() -> Path:
@@ -66,7 +67,6 @@ class Embedder:
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         import torch
-        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -74,14 +74,15 @@ class Embedder:
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.getLogger("transformers").setLevel(logging.ERROR)
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
-        broken = (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError)
         try:
             self._model: Any = SentenceTransformer(
                 str(folder), local_files_only=True, trust_remote_code=False
             )
-        except broken as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BackendError(f"The embedder in {folder} cannot be loaded: {reason}") from error
+        except Exception as error:  # of a broken folder these libraries raise anything
+            reason = _brief(error)
+            raise BackendError(
+                f"The embedder in {folder} cannot be loaded: {reason}.", "Copy it again."
+            ) from error
         self._model.eval()
         self._torch = torch
         self._longest = min(int(self._model.max_seq_length or LONGEST), LONGEST)
@@ -121,6 +122,12 @@ class Embedder:
             vectors = torch.nn.functional.normalize(vectors.float(), dim=1)
         result: Vectors = vectors.cpu().numpy()[: len(tokens)]
         return result
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what a library says, cut where it goes on and on."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .")
+    return said if len(said) <= LONGEST_REASON else f"{said[:LONGEST_REASON]}…"
 
 
 def padded(lengths: Rows, longest: int) -> Rows:

@@ -15,7 +15,7 @@ from localsel.stages.load.layouts import recognise_layout, refusal
 from localsel.stages.load.paths import lookup
 from localsel.stages.load.reading import read
 from localsel.stages.load.rows import BadRow, Layout, Record, Row
-from localsel.stages.load.sources import check_file, open_source
+from localsel.stages.load.sources import NOTHING, check_file, open_source
 
 __all__ = ["BadRow", "Layout", "Row", "check_file", "lookup", "open_rows"]
 
@@ -68,7 +68,7 @@ def _first(records: Iterator[Record | BadRow], path: Path) -> list[Record | BadR
         taken.append(record)
         good += isinstance(record, Record)
     if not taken:
-        raise InputError(f"{path} holds no rows.", "Give a file with at least one instruction.")
+        raise InputError(f"{path} holds no rows.", NOTHING)
     if not good:
         raise _hopeless(path, [bad for bad in taken if isinstance(bad, BadRow)])
     return taken

@@ -29,6 +29,9 @@ TRIALS = (
 """Encodings whose letters come in runs, in the order of trial: the strictest decoders first,
 and the share of all non-ASCII characters that has to be of the expected kind."""
 
+CONTROLS = re.compile("[\0-\x08\x0e-\x1f]")
+"""What no text has; a file full of NUL bytes is UTF-16 only if it has none of them."""
+
 SAMPLE = 1 << 16
 
 
@@ -41,7 +44,10 @@ def probable_encoding(data: bytes) -> str:
     """A guess by trial, for an error message; `data` has to begin with a whole character."""
     data = data[:SAMPLE]
     if data.count(0) > len(data) // 4:
-        return "utf-16-le" if data[1::2].count(0) > data[0::2].count(0) else "utf-16-be"
+        wide = "utf-16-le" if data[1::2].count(0) > data[0::2].count(0) else "utf-16-be"
+        text = _decoded(data, wide)
+        if text and not CONTROLS.search(text):
+            return wide
     if _in_runs(data):
         for name, expected, share in TRIALS:
             if _share(data, name, expected) >= share:

@@ -95,7 +95,7 @@ def _parsed(row: int, at: int, line: str) -> Record | BadRow:
     except json.JSONDecodeError as error:
         return BadRow(row, at, f"not valid JSON: {_what(error)} at column {error.colno}")
     except ValueError as error:
-        return BadRow(row, at, f"not valid JSON: {error}")
+        return BadRow(row, at, f"not valid JSON: {_brief(error)}")
     except RecursionError:
         return BadRow(row, at, "nested too deeply")
 
@@ -103,6 +103,11 @@ def _parsed(row: int, at: int, line: str) -> Record | BadRow:
 def _what(error: json.JSONDecodeError) -> str:
     """Some of its messages are made to be followed by a place, some are not."""
     return error.msg.removesuffix(" starting at").removesuffix(" at")
+
+
+def _brief(error: ValueError) -> str:
+    """Of Python's words on a number of too many digits those that help."""
+    return str(error).partition(" for integer")[0]
 
 
 def is_json(source: Source, lines: Sequence[str]) -> bool:
@@ -127,8 +132,11 @@ def _whole(source: Source, text: str) -> object:
             "then a broken line costs that line only.",
         ) from error
     except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{source.path} is broken JSON: {why}.", "Give JSONL.") from error
+        why = _brief(error) if isinstance(error, ValueError) else "nested too deeply"
+        raise InputError(
+            f"{source.path} is broken JSON: {why}.",
+            "Give one object per line (JSONL): then such a record costs that line only.",
+        ) from error
     return value
 
 

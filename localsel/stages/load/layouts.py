@@ -23,8 +23,8 @@ MESSAGES = ("messages",)
 KNOWN = frozenset((*INSTRUCTIONS, *PROMPTS, *CHATS, *MESSAGES))
 """Names that make a first line the header of a CSV file and not a bare string."""
 
-SHOWN = 12
-"""Columns named in a refusal."""
+SHOWN, LONGEST, ROOM = 12, 40, 120
+"""Columns named in a refusal, and the letters that one and all of them may take."""
 
 Found = tuple[str, dict[str, str]]
 
@@ -98,11 +98,14 @@ def refusal(path: Path, sample: Sequence[object], asked: Mapping[str, str] | Non
             f"{path} holds {KIND[type(sample[0])]} where an object is expected.",
             "Give objects with an instruction, or bare strings without --map.",
         )
+    if not _names(records):
+        return InputError(f"{path} holds objects without columns.", "Check that it is the file.")
     if missing := _missing(sample, asked or {}):
         problem = f"{'nothing in' if missing in _names(records) else 'no'} column {missing!r}"
     else:
         problem = "no column that is known to hold instructions"
-    example = shlex.quote(f"instruction={_most_textual(records) or 'COL'}")
+    likely = _most_textual(records) or ""
+    example = shlex.quote(f"instruction={likely if 0 < len(likely) <= LONGEST else 'COL'}")
     return InputError(
         f"{path} has {problem}; columns seen: {_listed(_names(records))}.",
         f"Say which column holds the instruction, for example --map {example}.",
@@ -177,6 +180,11 @@ def _most_textual(records: Sequence[Columns]) -> str | None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in names[:SHOWN]]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    shown, room = list[str](), ROOM
+    for name in names[:SHOWN]:
+        shown.append(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")
+        room -= len(shown[-1])
+        if room <= 0:
+            break
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(shown) + more

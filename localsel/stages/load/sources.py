@@ -24,9 +24,15 @@ STRANGE = {
     b"\xfd7zXZ": "packed with xz",
     b"\x28\xb5\x2f\xfd": "packed with zstd",
     b"ARROW1": "an Arrow file",
+    b"PARE": "encrypted Parquet",
     b"SQLite format 3": "an SQLite database",
+    b"GGUF": "a GGUF model",
+    b"%PDF-": "a PDF document",
+    **{bytes((0x80, protocol)): "a pickle, which is never opened" for protocol in range(2, 6)},
 }
 """First bytes of files that people try, and what they are."""
+
+NOTHING = "Give a file with at least one instruction."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,12 @@ class Source:
         if stream.read(1) != "\ufeff":
             stream.seek(0)
         return stream
+
+
+def check_file(path: Path) -> None:
+    """Raises InputError unless there is a file whose first byte can be read."""
+    with readable(path), path.open("rb") as file:
+        file.read(1)
 
 
 def open_source(path: Path, encoding: str | None = None) -> Source:
@@ -73,9 +85,9 @@ def readable(path: Path) -> Iterator[None]:
     """Turns what the system says about a path into a sentence."""
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a directory.", "Name one file in it.")
+            raise InputError(f"{path} is a folder.", "Name one file in it.")
         if not path.exists():
-            raise InputError(f"{path} does not exist.", "Check the path.")
+            raise InputError(f"There is no file {path}.", "Check the path.")
         if not path.is_file():
             raise InputError(f"{path} is not a regular file.", "Save its content to a file first.")
         yield
@@ -83,7 +95,8 @@ def readable(path: Path) -> Iterator[None]:
         raise InputError(f"{path} is broken gzip: {error}.", "Copy or pack it again.") from error
     except OSError as error:
         why = error.strerror or error
-        raise InputError(f"{path} cannot be read: {why}.", "Check its permissions.") from error
+        hint = "Check the path and its permissions."
+        raise InputError(f"{path} cannot be read: {why}.", hint) from error
 
 
 def _start(source: Source) -> bytes:
@@ -94,7 +107,7 @@ def _start(source: Source) -> bytes:
 def _check_name(encoding: str) -> None:
     try:
         "a".encode(encoding)
-    except (LookupError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:
         raise InputError(
             f"--encoding {encoding} is not an encoding that Python knows.",
             "Common ones: utf-16, gb18030, cp932, euc_kr, big5, cp1252.",
@@ -103,7 +116,9 @@ def _check_name(encoding: str) -> None:
 
 def _check_start(path: Path, start: bytes) -> None:
     if not start:
-        raise InputError(f"{path} is empty.", "Give a file with at least one instruction.")
+        raise InputError(f"{path} is empty.", NOTHING)
+    if start.startswith(GZIP):
+        raise InputError(f"{path} is packed with gzip twice.", "Unpack it once.")
     for magic, what in STRANGE.items():
         if start.startswith(magic):
             raise InputError(
@@ -120,18 +135,22 @@ def _check_text(source: Source, asked: str | None) -> str:
     if asked is None and not name.startswith("utf-8"):
         raise _not_utf8(source.path, name, "it starts with another byte order mark")
     decoder = codecs.getincrementaldecoder(name)()
-    line = 1
+    line, blank = 1, True
     with source.binary() as stream:
         while chunk := stream.read(CHUNK):
-            line += _lines(source.path, asked, decoder, chunk, line)
-        _lines(source.path, asked, decoder, b"", line)
+            text = _decoded(source.path, asked, decoder, chunk, line)
+            line += text.count("\n")
+            blank = blank and not text.strip("\ufeff \t\r\n")
+        _decoded(source.path, asked, decoder, b"", line)
+    if blank:
+        raise InputError(f"{source.path} holds no rows.", NOTHING)
     return name
 
 
-def _lines(
+def _decoded(
     path: Path, asked: str | None, decoder: codecs.IncrementalDecoder, chunk: bytes, line: int
-) -> int:
-    """Decodes the next bytes, which begin in `line`, and counts their line ends."""
+) -> str:
+    """The text of the next bytes, which begin in `line`."""
     try:
         text = decoder.decode(chunk, final=not chunk)
     except UnicodeDecodeError as error:
@@ -140,7 +159,7 @@ def _lines(
         raise InputError(f"{path} is not {asked}: {error}.", "Try another --encoding.") from error
     if "\0" in text:
         raise _nul(path, asked, chunk, line + text[: text.index("\0")].count("\n"))
-    return text.count("\n")
+    return text
 
 
 def _undecodable(path: Path, asked: str | None, error: UnicodeDecodeError, line: int) -> InputError:
