@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from localsel.errors import WorkspaceError
 from localsel.records import Vectors
-from localsel.store.database import Database
+from localsel.store.database import Database, failure
 
 
 class Caches(Database):
@@ -24,8 +25,8 @@ class Caches(Database):
         """
         where: dict[bytes, tuple[str, int]] = {
             row["text"]: (row["chunk"], row["place"])
-            for row in self._database.execute(
-                "SELECT text, chunk, place FROM vectors WHERE embedder = ?", (embedder,)
+            for row in self._rows(
+                "SELECT text, chunk, place FROM vectors WHERE embedder = ?", embedder
             )
         }
         by_chunk: dict[str, list[tuple[int, int]]] = {}
@@ -59,19 +60,26 @@ class Caches(Database):
         chunk = f"{embedder[:12]}-{secrets.token_hex(8)}"
         path = self.home / "vectors" / f"{chunk}.npy"
         partial = path.with_suffix(".partial")
+        self.refuse_unwritable()
         try:
-            with partial.open("wb") as file:
-                np.save(file, vectors, allow_pickle=False)
+            # Written by Python, whose errors say what is wrong; numpy's say how many bytes.
+            content = BytesIO()
+            np.save(content, vectors, allow_pickle=False)
+            partial.write_bytes(content.getbuffer())
             partial.replace(path)
         except OSError as error:
-            raise WorkspaceError(
-                f"The workspace cannot keep vectors in {path}: {error}."
-            ) from error
-        with self._transaction() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
-                ((embedder, text, chunk, place) for place, text in enumerate(texts)),
-            )
+            partial.unlink(missing_ok=True)
+            raise failure(f"Vectors cannot be kept in {path.parent}", error) from error
+        try:
+            with self._transaction() as database:
+                database.executemany(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+                    ((embedder, text, chunk, place) for place, text in enumerate(texts)),
+                )
+        except WorkspaceError:
+            # On a full disk, what nothing points to would stay in the way.
+            path.unlink(missing_ok=True)
+            raise
 
     def digest(self, path: Path, compute: Callable[[Path], str]) -> str:
         """The digest of a file or folder, computed only if it is new or was written since."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,33 +60,62 @@ CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 # A workspace of an older format is brought up to date: the tables that each format added.
 ADDED = {2: ("set_aside", "reasons")}
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class Database:
-    """What all parts of the workspace stand on. Every method is one transaction, or only reads."""
+    """What all parts of the workspace stand on. Every method is one transaction, or only reads.
+
+    Where nothing can be written, what is there can be read all the same.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._unwritable: WorkspaceError | None = None
+        path = home / "localsel.db"
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in ("vectors", "indexes", "locks"):
                 (home / folder).mkdir(exist_ok=True, mode=0o700)
-            self._database = self._open(home / "localsel.db")
+            path.touch(mode=0o600)
+            self._database = self._open(path.absolute().as_uri() + "?mode=rw")
         except FileExistsError as error:
+            what = f"The workspace {home}" if error.filename == str(home) else error.filename
             raise WorkspaceError(
-                f"The workspace {home} is a file, not a folder.", "Choose one with --workspace."
+                f"{what} is a file, not a folder.", "Choose one with --workspace."
             ) from error
         except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise WorkspaceError(
-                f"The workspace {home} cannot be used: {reason}.", "Choose one with --workspace."
-            ) from error
+            try:
+                self._database = self._open(self._readable(path))
+            except (OSError, sqlite3.Error):
+                raise failure(f"The workspace {home} cannot be used", error) from error
+            self._unwritable = failure(f"The workspace {home} cannot be written", error)
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        path.touch(mode=0o600)
-        database = sqlite3.connect(path, isolation_level=None, timeout=30)
+    def _readable(self, path: Path) -> str:
+        """How to open a database where no file can be made beside it.
+
+        `immutable` needs none, but sees only what is in the database itself: not what a run that
+        was cut off left in the log beside it.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        log = path.with_name(f"{path.name}-wal")
+        whole = not log.exists() or not log.stat().st_size
+        return path.absolute().as_uri() + ("?mode=ro&immutable=1" if whole else "?mode=ro")
+
+    def refuse_unwritable(self) -> None:
+        """Raises WorkspaceError where the workspace can only be read."""
+        if self._unwritable:
+            raise self._unwritable
+
+    def _open(self, uri: str) -> sqlite3.Connection:
+        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
         database.row_factory = sqlite3.Row
         try:
-            self._prepare(database)
+            self._refuse_foreign(database)
+            if "mode=rw" in uri:
+                self._prepare(database)
+            self._refuse_format(database)
         except BaseException:
             database.close()
             raise
@@ -102,6 +132,21 @@ class Database:
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {max(VERSION, _format(database))}")
             database.execute("COMMIT")
+
+    def _refuse_foreign(self, database: sqlite3.Connection) -> None:
+        """Before anything is written: what is not ours, or of a later localsel, stays as it is."""
+        tables = {row["name"] for row in database.execute("SELECT name FROM sqlite_master")}
+        if tables and not {"pools", "runs"} <= tables:
+            raise WorkspaceError(
+                f"The database in {self.home} is not one of localsel.",
+                "Choose another with --workspace.",
+            )
+        if _format(database) > VERSION:
+            self._refuse_format(database)
+
+    def _refuse_format(self, database: sqlite3.Connection) -> None:
+        if not _format(database):
+            raise sqlite3.DatabaseError("there are no tables in it")
         if (found := _format(database)) != VERSION:
             raise WorkspaceError(
                 f"The workspace {self.home} has format {found}; this localsel reads {VERSION}.",
@@ -113,6 +158,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self.refuse_unwritable()
         try:
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
@@ -121,17 +167,33 @@ class Database:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
-                raise WorkspaceError(
-                    f"The workspace {self.home} cannot be written: {error}."
-                ) from error
+                raise failure(f"The workspace {self.home} cannot be written", error) from error
             raise
 
     def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
-        return self._database.execute(query, values).fetchall()
+        return list(self._rows(query, *values))
 
     def _one(self, query: str, *values: object) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._database.execute(query, values).fetchone()
-        return row
+        return next(self._rows(query, *values), None)
+
+    def _rows(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
+        try:
+            yield from self._database.execute(query, values)
+        except sqlite3.Error as error:
+            raise failure(f"The workspace {self.home} cannot be read", error) from error
+
+
+def failure(what: str, error: OSError | sqlite3.Error) -> WorkspaceError:
+    """What cannot be done with a file or database, why, and what helps."""
+    reason = getattr(error, "strerror", None) or error
+    number, code = getattr(error, "errno", None), getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if number in FULL or code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        hint = "Make room there, and give the same command again: what was done is kept."
+    elif code == sqlite3.SQLITE_BUSY:
+        hint = "Another process is busy with it: give the same command again later."
+    else:
+        hint = "Choose another with --workspace."
+    return WorkspaceError(f"{what}: {reason}.", hint)
 
 
 def _statements(found: int) -> list[str]:

@@ -8,11 +8,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 from localsel.errors import UsageError
-from localsel.store.database import Database
+from localsel.store.database import Database, failure
 
 
 class Locks(Database):
@@ -21,12 +21,19 @@ class Locks(Database):
     @contextmanager
     def lock(self, run: str) -> Iterator[None]:
         """Only one process writes to a run; the lock ends with the process, however it ends."""
-        # Not "w": whoever is refused must not wipe out what the owner wrote.
-        with (self.home / "locks" / run).open("a") as file:
-            _lock(file, run)
-            file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-            file.flush()
+        self.refuse_unwritable()
+        signature = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
+        with ExitStack() as stack:
+            try:
+                # Not "w": whoever is refused must not wipe out what the owner wrote.
+                path = self.home / "locks" / run
+                file = stack.enter_context(path.open("a"))
+                _lock(file, run)
+                file.truncate(0)
+                file.write(signature)
+                file.flush()
+            except OSError as error:
+                raise failure(f"Run {run} in {self.home} cannot be locked", error) from error
             yield
 
     def owner(self, run: str) -> dict[str, Any] | None:

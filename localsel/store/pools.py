@@ -38,10 +38,10 @@ class Pools(Database):
 
     def instructions(self, pool: str) -> tuple[Instruction, ...]:
         """The distinct instructions of a pool in file order."""
-        rows = self._database.execute(
+        rows = self._rows(
             "SELECT row, instruction, input, response FROM instructions"
             " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
-            (pool,),
+            pool,
         )
         return tuple(Instruction(*row) for row in rows)
 
@@ -57,10 +57,10 @@ class Pools(Database):
 
     def all_columns(self, pool: str) -> Iterator[tuple[int, dict[str, object]]]:
         """Row and columns of every distinct instruction, in file order."""
-        rows = self._database.execute(
+        rows = self._rows(
             "SELECT row, columns FROM instructions"
             " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
-            (pool,),
+            pool,
         )
         return ((row["row"], json.loads(row["columns"])) for row in rows)
 

@@ -25,16 +25,25 @@ class Runs(Database):
         settings: Mapping[str, object],
         facts: Mapping[str, Any],
         run: str = "",
+        only: bool = False,
     ) -> str:
         """Enters a new run, under the name that was locked for it or one of its own.
 
         Raises:
             WorkspaceError: the pool was removed since it was read.
+            UsageError: it is to be the `only` one of its fingerprint, and another was quicker.
         """
         run, now = run or new_name(), time.time()
         with self._transaction() as database:
             if not self._one("SELECT 1 FROM pools WHERE pool = ?", pool):
                 raise WorkspaceError("The pool was removed meanwhile.", "Give the command again.")
+            if only and (
+                other := self._one("SELECT run FROM runs WHERE fingerprint = ?", fingerprint)
+            ):
+                raise UsageError(
+                    f"Another process began the same run meanwhile: {other['run']}.",
+                    "Wait for it to end.",
+                )
             database.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, NULL, 'running', ?, ?, ?, ?)",
                 (run, fingerprint, pool, json.dumps(settings), json.dumps(facts), now, now),
@@ -76,7 +85,9 @@ class Runs(Database):
             UsageError: there is none, or several begin like that.
         """
         runs = self.runs()
-        found = runs[:1] if name == "last" else [r for r in runs if r["run"].startswith(name)]
+        found = (
+            runs[:1] if name == "last" else [r for r in runs if name and r["run"].startswith(name)]
+        )
         if name == "last" and not runs:
             raise UsageError(f"There are no runs yet in {self.home}.", "Try `localsel demo`.")
         if len(found) != 1:

@@ -29,10 +29,7 @@ class Transfer(Database):
         names = self._one("SELECT run, pool, plan FROM runs WHERE run = ?", run)
         assert names is not None
         for table, key in KEYS.items():
-            rows = self._database.execute(
-                f"SELECT * FROM {table} WHERE {key} = ?",
-                (names[key],),
-            )
+            rows = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", names[key])
             yield from ({"table": table, **dict(row)} for row in rows)
 
     def unpack(self, lines: Iterator[tuple[int, Line]], check: Callable[[str], object]) -> str:

@@ -4,96 +4,26 @@ twice.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from localsel.store import Store
 from tests.conftest import Command, events_of
-
-Event = dict[str, Any]
+from tests.e2e.disturbing import Runs, answered, asked, new_answers, run_of, text_of, write_pool
 
 ROWS = 1600
 COMMITTED = 1024
 """Vectors are kept every so many texts; the first start is killed when that many are."""
 
-SUBJECTS = ("rivers", "bridges", "taxes", "bees", "poems", "engines", "soups", "maps", "laws")
-WORDS = ("Explain", "Compare", "List", "Describe", "Criticise", "Draw", "Count")
-
 
 @pytest.fixture(scope="module")
 def large_pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Short texts, all distinct: quick to embed, and more than are kept at once."""
-    path = tmp_path_factory.mktemp("pool") / "pool.jsonl"
-    texts = (
-        f"{WORDS[place % len(WORDS)]} {SUBJECTS[place % len(SUBJECTS)]} of place {place}."
-        for place in range(ROWS)
-    )
-    path.write_text("\n".join(json.dumps({"instruction": text}) for text in texts))
-    return path
-
-
-class Runs:
-    """The same command line, in any workspace, killed wherever somebody says."""
-
-    def __init__(self, localsel: Command, data: Path, *options: object) -> None:
-        self.localsel = localsel
-        self.line = ("run", data, *options, "--display", "json")
-
-    def whole(self, workspace: Path, *options: object) -> list[Event]:
-        done = self.localsel(*self.line, "--workspace", workspace, *options)
-        assert done.code == 0, done.stderr
-        return done.lines
-
-    def killed(self, workspace: Path, when: Callable[[Event], bool]) -> list[Event]:
-        """Every event that came out before SIGKILL took effect."""
-        seen = []
-        with self.localsel.start(*self.line, "--workspace", workspace) as process:
-            for event in events_of(process):
-                seen.append(event)
-                if when(event):
-                    os.kill(process.pid, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
-        return seen
-
-
-def run_of(events: list[Event]) -> tuple[str, str]:
-    """Which run it was, and whether it was new, resumed or finished."""
-    (event,) = (event for event in events if event["event"] == "run")
-    return event["run"], event["state"]
-
-
-def new_answers(events: list[Event]) -> list[tuple[int, int]]:
-    """Queries and orders that this start put to the model."""
-    answers = [event for event in events if event["event"] == "answer"]
-    return [(each["query"], each["order"]) for each in answers if not each["earlier"]]
-
-
-def answered(share: float) -> Callable[[Event], bool]:
-    def enough(event: Event) -> bool:
-        return event["event"] == "answer" and event["done"] >= share * event["total"]
-
-    return enough
-
-
-def text_of(picks: Path, run: str) -> str:
-    """A file of picks, byte for byte, but for the id of its run."""
-    text = picks.read_text(encoding="utf-8")
-    assert run in text
-    return text.replace(run, "RUN")
-
-
-def asked(workspace: Path, run: str) -> list[tuple[int, int]]:
-    with closing(Store(workspace)) as store:
-        return [(each["query"], each["ordering"]) for each in store.asked(run)]
+    return write_pool(tmp_path_factory.mktemp("pool") / "pool.jsonl", ROWS)
 
 
 def test_killed_three_times_it_selects_the_same_and_asks_nothing_twice(

@@ -188,16 +188,15 @@ def test_a_run_is_found_by_id_by_its_beginning_and_as_the_last(store: Store) -> 
     assert store.run("last")["run"] == "abd12345"
 
 
-@pytest.mark.parametrize("name", ["ab", ""])
-def test_an_ambiguous_beginning_is_refused(store: Store, name: str) -> None:
+def test_an_ambiguous_beginning_is_refused(store: Store) -> None:
     for fingerprint in "xy":
         run = begin(store)
         store._database.execute("UPDATE runs SET run = ? WHERE run = ?", (f"ab{fingerprint}", run))
     with pytest.raises(UsageError, match="2 runs begin with"):
-        store.run(name)
+        store.run("ab")
 
 
-@pytest.mark.parametrize("name", ["last", "nothing", "%"])
+@pytest.mark.parametrize("name", ["last", "nothing", "%", ""])
 def test_a_run_that_is_not_there_is_refused(store: Store, name: str) -> None:
     missing = "There are no runs yet" if name == "last" else f"There is no run '{name}'"
     with pytest.raises(UsageError, match=missing):
