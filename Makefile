@@ -30,7 +30,7 @@ fix: $(VENV)/installed-dev  ## mend what the formatter and the linter can
 	$(BIN)/ruff format .
 
 bench: install  ## the benchmarks, as ratios in one run
-	$(BIN)/localsel bench coreset
+	for name in choice coreset embed pipeline; do $(BIN)/localsel bench $$name || exit; done
 
 clean:  ## away with everything that was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -47,6 +47,6 @@ $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-$(VENV)/vocabularies/done: $(VENV)/installed-dev
+$(VENV)/vocabularies/done: $(VENV)/installed-dev tests/vocabularies.py
 	$(BIN)/python -m tests.vocabularies
 	@touch $@

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,11 @@ def run(
         "radius": found.radius,
     }
     return {**result, "large": in_own_process(LARGE, k, d, seed)} if large else result
+
+
+def table(result: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
+    rows: list[list[object]] = [[key.replace("_", " "), value] for key, value in result.items()]
+    return ["coreset", ""], rows
 
 
 def in_own_process(n: int, k: int, d: int, seed: int) -> dict[str, object]:

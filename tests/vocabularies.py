@@ -20,6 +20,17 @@ from pathlib import Path
 import numpy as np
 
 FAMILIES = {"llama-3": "llama-bpe", "llama-2": "llama-spm", "qwen-2": "qwen2"}
+# Other ways to cut text: SentencePiece with chat tokens, byte pairs after other rules, WordPiece,
+# and a unigram model.
+OTHERS = {
+    "phi-3": "phi-3",
+    "gemma-4": "gemma-4",
+    "gpt-2": "gpt-2",
+    "falcon": "falcon",
+    "deepseek": "deepseek-llm",
+    "bert": "bert-bge",
+    "nomic": "nomic-bert-moe",
+}
 FOLDER = Path(sys.prefix) / "vocabularies"
 WIDTH, HEADS = 64, 2
 CONTEXT = 8192
@@ -32,7 +43,12 @@ ALIGNMENT = 32
 
 def fetch() -> None:
     """Unpacks the vocabulary files of the installed llama-cpp-python, once."""
-    if all((FOLDER / f"{name}.gguf").exists() for name in FAMILIES):
+    wanted = {
+        name: f"/models/ggml-vocab-{stem}.gguf"
+        for name, stem in {**FAMILIES, **OTHERS}.items()
+        if not (FOLDER / f"{name}.gguf").exists()
+    }
+    if not wanted:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,9 +56,8 @@ def fetch() -> None:
         options = ["--quiet", "--no-deps", "--no-binary", "llama-cpp-python", "--dest", folder]
         subprocess.run([sys.executable, "-m", "pip", "download", *options, package], check=True)
         with tarfile.open(next(Path(folder).glob("*.tar.gz"))) as archive:
-            for name, stem in FAMILIES.items():
-                wanted = f"/models/ggml-vocab-{stem}.gguf"
-                member = next(item for item in archive if item.name.endswith(wanted))
+            for name, ending in wanted.items():
+                member = next(item for item in archive if item.name.endswith(ending))
                 content = archive.extractfile(member)
                 assert content is not None
                 (FOLDER / f"{name}.gguf").write_bytes(content.read())

@@ -76,6 +76,10 @@ class Backend(ABC):
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens not parsed."""
 
+    def at_most(self, text: str) -> int:
+        """A number that `count` does not exceed, cheaper to have where a backend knows one."""
+        return self.count(text)
+
     @abstractmethod
     def count_prompt(self, prompt: Prompt) -> int:
         """Tokens of a whole rendered query, the chat template included."""

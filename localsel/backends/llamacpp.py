@@ -22,7 +22,7 @@ from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt, after_pick
 
 DEFAULT_CONTEXT = 8192
-# Characters tokenised at once: some 25,000 letters without a space overflow the stack in llama.cpp's
+# Characters tokenised at once: some 25,000 letters in a row overflow the stack in llama.cpp's
 # regular expressions for DeepSeek and Falcon, and end the process.
 PIECE = 8192
 
@@ -81,6 +81,20 @@ class LlamaCppBackend(Backend):
 
     def count(self, text: str) -> int:
         return len(self._tokens(text))
+
+    def at_most(self, text: str) -> int:
+        """Every token of these tokenizers takes a byte or more; a piece may get a space in front."""
+        if not self._by_bytes:
+            return self.count(text)
+        return len(text.encode("utf-8", "replace")) + len(text) // PIECE + 1
+
+    @cached_property
+    def _by_bytes(self) -> bool:
+        # Not of unigram and word-piece models, which may spell a letter out before they cut.
+        import llama_cpp
+
+        kind = llama_cpp.llama_vocab_type(self._vocabulary)
+        return kind in (llama_cpp.LLAMA_VOCAB_TYPE_SPM, llama_cpp.LLAMA_VOCAB_TYPE_BPE)
 
     def count_prompt(self, prompt: Prompt) -> int:
         return len(self._head_tokens(prompt)) + len(self._tail_tokens(prompt))
@@ -272,9 +286,12 @@ class LlamaCppBackend(Backend):
             try:
                 self._evaluate_head((*self._before, *self._tokens("Say yes or no.")))
                 self._llama.eval([*self._after, *self._tokens("Best: [")])
-            except (RuntimeError, ValueError) as error:
-                raise BackendError(f"llama.cpp cannot evaluate a short prompt: {error}.") from error
-            seen.append(self._logits())
+                seen.append(self._logits())
+            except (RuntimeError, ValueError, AssertionError, AnswerError) as error:
+                raise BackendError(
+                    f"llama.cpp cannot evaluate a short prompt: {error}.",
+                    "Models that make vectors of texts cannot choose.",
+                ) from error
         if not np.allclose(seen[0], seen[1], atol=1e-3):
             raise BackendError(
                 "This model cannot go back to an earlier place of its prompt.",
@@ -303,4 +320,7 @@ def load(path: Path, context: int, threads: int | None) -> Any:
             verbose=False,
         )
     except (ValueError, RuntimeError, OSError) as error:
-        raise BackendError(f"llama.cpp cannot load {path}: {error}.") from error
+        raise BackendError(
+            f"llama.cpp cannot load {path}: {str(error).partition(' from file')[0]}.",
+            "Is the file whole, and is there memory enough? A smaller --context takes less.",
+        ) from error

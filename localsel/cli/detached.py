@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from localsel.cli.display import Display
-from localsel.errors import LocalselError
+from localsel.errors import LocalselError, WorkspaceError
 from localsel.events import Event
+from localsel.store import Store
 
 EVERY = 0.2
 
@@ -27,18 +29,13 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
     Raises:
         LocalselError: it ended before; with its own words and exit code.
     """
-    folder = home / "logs"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = folder / f"{secrets.token_hex(8)}.jsonl"
-    with log.open("w") as events, complaints(log).open("w") as talk:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "localsel", "run", *_arguments(data, config, flags)],
-            stdin=subprocess.DEVNULL,
-            stdout=events,
-            stderr=talk,
-            # Out of reach of the terminal's hangup and of ctrl+c.
-            start_new_session=True,
-        )
+    with closing(Store(home)) as store:
+        store.refuse_unwritable()
+    log = home / "logs" / f"{secrets.token_hex(8)}.jsonl"
+    try:
+        child = _start(log, ["run", *_arguments(data, config, flags)])
+    except OSError as error:
+        raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
     for event in follow(log, lambda: child.poll() is None):
         if event.event == "run":
             return event
@@ -48,6 +45,18 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
     error = LocalselError(said or f"The run ended with exit code {child.returncode}.")
     error.exit_code = child.wait()
     raise error
+
+
+def _start(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    with log.open("w") as events, complaints(log).open("w") as talk:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "localsel", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=events,
+            stderr=talk,
+            # Out of reach of the terminal's hangup and of ctrl+c.
+            start_new_session=True,
+        )
 
 
 def _arguments(data: Path, config: Path | None, flags: Mapping[str, object]) -> list[str]:

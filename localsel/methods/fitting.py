@@ -33,9 +33,11 @@ class Fitter:
         Raises:
             BackendError: the context cannot hold a few words of every candidate.
         """
-        lengths = [self._count(text) for text in texts]
         limit = self._backend.context - TOKENS_PER_PICK * quota
         room = limit - self._frame(len(texts), quota)
+        if sum(map(self._backend.at_most, texts)) + len(texts) * TOKENS_OF_CUT <= room:
+            return render(self._template, texts, quota, self._criteria), ()
+        lengths = [self._count(text) for text in texts]
         while True:
             cap = room_per_candidate(lengths, room)
             cut = tuple(place for place, length in enumerate(lengths) if length > cap)

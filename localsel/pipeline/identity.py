@@ -22,7 +22,7 @@ from localsel.stages.prompt import Template
 from localsel.store import Store
 
 # Raised whenever the same settings would select other rows than before.
-ALGORITHM = 1
+ALGORITHM = 2
 ENDED = ("finished", "over-limit")
 PLANNED_BY = (
     "budget",
@@ -118,7 +118,7 @@ class Identity:
     def index(self) -> str:
         """The same graph of neighbours."""
         content = {"pool": self.pool, "admission": self.admission, "embedder": self.embedder}
-        return digest(content | {"seed": self.settings.seed})
+        return digest(content | {"seed": self.settings.seed, "algorithm": ALGORITHM})
 
     def run(self, method: type[Method], template: Template) -> str:
         """The same selection."""

@@ -23,7 +23,7 @@ EXACT_BELOW = 20_000
 NEIGHBOURS = 10
 BLOCK = 1024
 RECALL_SAMPLE = 256
-GRAPH = {"M": 16, "ef_construction": 100}
+GRAPH = {"M": 12, "ef_construction": 60}
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Database:
         path = home / "localsel.db"
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for folder in ("vectors", "indexes", "locks"):
+            for folder in ("vectors", "indexes", "locks", "logs"):
                 (home / folder).mkdir(exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self._database = self._open(path.absolute().as_uri() + "?mode=rw")

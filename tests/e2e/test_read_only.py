@@ -39,6 +39,7 @@ def test_what_is_there_is_shown_and_a_run_is_refused_at_once(
         lines = (
             (*by_rule.line, "--resume", "never"),
             (*by_rule.line, "--dry-run"),
+            (*by_rule.line, "--detach"),
             ("rm", finished, "--yes"),
         )
         for line in lines:

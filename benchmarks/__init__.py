@@ -1,0 +1,1 @@
+"""One file, one question of speed or safety → figures measured in one run."""
