@@ -1,9 +1,12 @@
-"""Permissively licensed instructions and our own phrases → models/nano-llama, trained from nothing.
+"""Permissively licensed instructions and our own phrases → models/nano-gemma2 or models/nano-llama.
 
-    python models/train_nano.py --data FOLDER
+    python models/train_nano.py --data FOLDER                                    # from nothing
+    python models/train_nano.py --data FOLDER --architecture llama --start models/nano-llama
 
 FOLDER holds the files named in `nano.sources.TRAINED`; what is missing is left out, and without
 --data only our own phrases are used, which is enough for a try and not for the published figures.
+`--start` goes on from a folder with the last stages; a Llama may go on as a Gemma-2, as
+nano/adopt.py has it.
 """
 
 from __future__ import annotations
@@ -23,7 +26,6 @@ from random import Random
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a busy machine is several times slower else
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, autograd, distributed
 from torch.multiprocessing.spawn import spawn
@@ -31,18 +33,18 @@ from torch.multiprocessing.spawn import spawn
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from nano.architecture import Llama, Shape, load  # noqa: E402
+from nano.adopt import go_on  # noqa: E402
+from nano.architecture import FAMILIES, Network, Shape  # noqa: E402
 from nano.compose import Phrases, good_text, load_phrases, vague_text  # noqa: E402
 from nano.episodes import HEADS, TAILS, Writer  # noqa: E402
 from nano.export import export  # noqa: E402
 from nano.lessons import STAGES, Teacher  # noqa: E402
 from nano.losses import Judge, losses  # noqa: E402
 from nano.sources import Corpus, read_corpus  # noqa: E402
-from nano.vocabulary import train_tokenizer  # noqa: E402
+from nano.vocabulary import CHATS, Chat, train_tokenizer  # noqa: E402
 
 from localsel.stages.prompt import Template, load_template, show  # noqa: E402
 
-ARCHITECTURES = {"llama": Llama}
 VOCABULARY = 3072
 
 
@@ -56,17 +58,21 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a nano selector.")
     parser.add_argument("--data", type=Path, help="folder of permissively licensed instructions")
-    parser.add_argument("--out", type=Path, default=HERE / "nano-llama")
-    parser.add_argument("--start", type=Path, help="go on from this folder with the last stages")
-    parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
+    parser.add_argument("--out", type=Path, help="default: models/nano-ARCHITECTURE")
+    parser.add_argument("--start", type=Path, help="go on from this folder")
+    parser.add_argument("--architecture", choices=FAMILIES, default="gemma2")
     parser.add_argument("--steps", type=int, default=3500)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop early, decayed")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="end after so many, decayed"
+    )
     parser.add_argument("--tokens", type=int, default=3072, help="tokens per step and worker")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.out = options.out or HERE / f"nano-{options.architecture}"
+    return options
 
 
 def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
@@ -83,16 +89,26 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
     corpus = read_corpus(options.data) if options.data else Corpus()
     phrases = load_phrases()
     template = load_template(HERE.parent / "prompts" / "published.toml")
-    tokenizer = train_tokenizer(vocabulary_texts(corpus, phrases, template), VOCABULARY)
-    shape = Shape(tokenizer.get_vocab_size(), width=options.width, layers=options.layers)
-    torch.manual_seed(options.seed)
-    model = ARCHITECTURES[options.architecture](shape)
-    if options.start:
-        load(model, load_file(options.start / "model.safetensors"))
-    judge = Judge(shape.width)
+    chat, family = CHATS[options.architecture], FAMILIES[options.architecture]
     seed = options.seed * 1000 + rank
+    torch.manual_seed(options.seed)
+
+    def teach(tokenizer: Tokenizer, chat: Chat, seed: int) -> Teacher:
+        return Teacher(corpus, phrases, Writer(tokenizer, chat, template), seed)
+
+    def show_some(tokenizer: Tokenizer, chat: Chat) -> tuple[Tensor, Tensor]:
+        batch = next(teach(tokenizer, chat, options.seed).batches(STAGES[-2], options.tokens))
+        return batch.ids, batch.positions
+
+    if options.start:
+        tokenizer, model = go_on(options.start, family, show_some)
+    else:
+        tokenizer = train_tokenizer(vocabulary_texts(corpus, phrases, template), VOCABULARY, chat)
+        shape = Shape(tokenizer.get_vocab_size(), width=options.width, layers=options.layers)
+        model = Network(shape, family)
+    judge = Judge(model.shape.width)
     torch.manual_seed(seed)
-    teacher = Teacher(corpus, phrases, Writer(tokenizer, template), seed)
+    teacher = teach(tokenizer, chat, seed)
     train(model, judge, teacher, tokenizer, options)
     if not rank:
         export(model, tokenizer, options.out, options.out.name)
@@ -122,7 +138,11 @@ def vocabulary_texts(corpus: Corpus, phrases: Phrases, template: Template) -> It
 
 
 def train(
-    model: Llama, judge: Judge, teacher: Teacher, tokenizer: Tokenizer, options: argparse.Namespace
+    model: Network,
+    judge: Judge,
+    teacher: Teacher,
+    tokenizer: Tokenizer,
+    options: argparse.Namespace,
 ) -> None:
     optimizers = make_optimizers(model, judge)
     parameters = [*model.parameters(), *judge.parameters()]
@@ -144,7 +164,7 @@ def train(
         learn(parameters, optimizers, rate(step, progress))
         if not distributed.get_rank():
             log.note(step, batch.tokens, terms)
-            if step % 250 == 249:
+            if step % 100 == 99:
                 export(model, tokenizer, partial, options.out.name)
 
 
@@ -155,13 +175,13 @@ def agree(progress: float) -> float:
     return float(told)
 
 
-def make_optimizers(model: Llama, judge: Judge) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: Network, judge: Judge) -> list[torch.optim.Optimizer]:
     """Muon for the layers' matrices; AdamW for the rest, gently for the tiny final norm."""
     matrices = [p for p in model.blocks.parameters() if p.ndim == 2]
     vectors = [p for p in model.blocks.parameters() if p.ndim == 1]
     groups = [
         {"params": [model.embedding.weight, *vectors], "lr": 3e-3},
-        {"params": [model.norm.weight], "lr": 2e-4},
+        {"params": [model.norm.weight], "lr": 2e-4 / model.filed},
         {"params": list(judge.parameters()), "lr": 3e-3},
     ]
     muon = torch.optim.Muon(
@@ -175,8 +195,8 @@ def make_optimizers(model: Llama, judge: Judge) -> list[torch.optim.Optimizer]:
 
 
 def rate(step: int, progress: float) -> float:
-    """Warms up over 50 steps, holds, and falls to nothing over the last 60 %."""
-    return min(1.0, (step + 1) / 50) * min(1.0, (1 - progress) / 0.6)
+    """Warms up over 30 steps, holds, and falls to nothing over the last 60 %."""
+    return min(1.0, (step + 1) / 30) * min(1.0, (1 - progress) / 0.6)
 
 
 def share_gradients(parameters: list[torch.nn.Parameter]) -> None:
@@ -218,7 +238,7 @@ class Log:
         self.tokens += tokens
         for name, value in terms.items():
             self.means[name] = 0.95 * self.means.get(name, value.item()) + 0.05 * value.item()
-        if step % 50 == 0:
+        if step % 20 == 0:
             shown = " ".join(f"{name} {value:.3f}" for name, value in self.means.items())
             millions = self.tokens * distributed.get_world_size() / 1e6
             print(

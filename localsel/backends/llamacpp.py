@@ -83,7 +83,7 @@ class LlamaCppBackend(Backend):
         return len(self._tokens(text))
 
     def at_most(self, text: str) -> int:
-        """Every token of these tokenizers takes a byte or more; a piece may get a space in front."""
+        """Every token takes a byte or more of these tokenizers' texts; a piece may get a space."""
         if not self._by_bytes:
             return self.count(text)
         return len(text.encode("utf-8", "replace")) + len(text) // PIECE + 1

@@ -42,9 +42,9 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
     said = last_words(log)
     log.unlink()
     complaints(log).unlink()
-    error = LocalselError(said or f"The run ended with exit code {child.returncode}.")
-    error.exit_code = child.wait()
-    raise error
+    failed = LocalselError(said or f"The run ended with exit code {child.returncode}.")
+    failed.exit_code = child.wait()
+    raise failed
 
 
 def _start(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:

@@ -253,7 +253,11 @@ KINDS: dict[str, tuple[Damage, ...]] = {
 
 def damage(text: str, kind: str, rng: Random) -> Text | None:
     """One damage of `kind`, drawn at random; None if this text is too short for it."""
-    parts = rng.choice(KINDS[kind])(units(text, rng), rng)
+    return apply(rng.choice(KINDS[kind]), text, rng)
+
+
+def apply(sort: Damage, text: str, rng: Random) -> Text | None:
+    parts = sort(units(text, rng), rng)
     if parts is None:
         return None
     result = join(parts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from nano.corrupt import Text
-from nano.vocabulary import END, PREFIX, SUFFIX, TURN_END
+from nano.vocabulary import Chat
 from tokenizers import Tokenizer
 
 from localsel.stages.prompt import Template, after_pick, render, show
@@ -73,15 +73,16 @@ class Episode:
 
 
 class Writer:
-    """Builds episodes with one tokenizer and one template."""
+    """Builds episodes with one tokenizer, one chat format and one template."""
 
-    def __init__(self, tokenizer: Tokenizer, template: Template) -> None:
+    def __init__(self, tokenizer: Tokenizer, chat: Chat, template: Template) -> None:
         self.tokenizer = tokenizer
+        self.chat = chat
         self.template = template
         self.content = Tokenizer.from_str(tokenizer.to_str())
         self.content.encode_special_tokens = True  # a special token inside a text stays text
-        self.turn_end = tokenizer.token_to_id(TURN_END)
-        self.padding = tokenizer.token_to_id(END)
+        self.turn_end = tokenizer.token_to_id(chat.turn_end)
+        self.padding = tokenizer.token_to_id(chat.padding)
 
     def plain(self, text: str) -> list[int]:
         return list(self.content.encode(text, add_special_tokens=False).ids)
@@ -95,14 +96,14 @@ class Writer:
         episode = Episode()
         head, tail, answer = self.wording(plan, rng)
         if plan.asked:
-            episode.add(self.special(PREFIX) + self.plain(head))
+            episode.add(self.special(self.chat.prefix) + self.plain(head))
         closings = {}
         for label, candidate in zip(labels, candidates, strict=True):
             if plan.gaps:
                 episode.skipped += rng.randrange(5000 // len(candidates))
             closings[label] = self.candidate(episode, label, candidate)
         if plan.asked:
-            episode.add(self.plain(tail) + self.special(SUFFIX) + self.plain(answer))
+            episode.add(self.plain(tail) + self.special(self.chat.suffix) + self.plain(answer))
             good = {
                 label: closings[label]
                 for label, candidate in zip(labels, candidates, strict=True)

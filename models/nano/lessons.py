@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
 import torch
-from nano.compose import Phrases, good_text, vague_text
-from nano.corrupt import Text, damage, stands_alone
+from nano import corrupt
+from nano.compose import Phrases, good_text, over_prose, vague_text
+from nano.corrupt import Damage, Text, apply, stands_alone
 from nano.episodes import Candidate, Episode, Plan, Writer
 from nano.sources import Corpus
 from torch import Tensor
 
-# Shuffles, slips and cut ends are the hard ones, so they come most often.
-POOR = {"broken": 30, "garbled": 22, "truncated": 18, "repeated": 10, "vague": 20}
+# How often a poor candidate is of each sort: the hard ones most often.
+VAGUE = 26
+POOR: dict[Damage, int] = {
+    corrupt.shuffle: 6,
+    corrupt.shuffle_nearby: 13,
+    corrupt.drop_words: 13,
+    corrupt.misspell: 12,
+    corrupt.mash: 2,
+    corrupt.noise: 3,
+    corrupt.squeeze: 3,
+    corrupt.cut_tail: 8,
+    corrupt.cut_head: 9,
+    corrupt.lose_input: 3,
+    corrupt.stutter: 7,
+    corrupt.loop: 13,
+}
+READ: dict[Damage, int] = {
+    corrupt.shuffle: 2,
+    corrupt.shuffle_nearby: 4,
+    corrupt.drop_words: 4,
+    corrupt.misspell: 4,
+    corrupt.loop: 3,
+    corrupt.stutter: 1,
+}
+# Share of our own phrases in the draw, and of requests over prose, and of prose itself.
+OWN, OVER_PROSE, PROSE = 0.25, 0.10, 0.08
+# The spaced-out marks of tokenised text: no mistake of its writer, but not sound either.
+SPACED = re.compile(r" n't|\w [.,] \w| ' ?[sm] |``|-LRB-")
 # Share of each source in the draw: rows to the power 0.6, so that large files do not drown small.
 SMOOTH = 0.6
 
@@ -71,21 +99,33 @@ class Teacher:
         self.sources = {
             name: kept
             for name, texts in corpus.instructions.items()
-            if (kept := [text for text in texts if stands_alone(text)])
+            if (kept := [t for t in texts if stands_alone(t) and not SPACED.search(t)])
         }
-        self.own = sum(len(texts) ** SMOOTH for texts in self.sources.values()) * 0.12 or 1.0
+        self.shares = [len(texts) ** SMOOTH for texts in self.sources.values()]
 
     def good(self, longest: int) -> str:
-        weights = [len(texts) ** SMOOTH for texts in self.sources.values()]
+        """An instruction; now and then prose, which widens what is known to be in order."""
         while True:
-            source = self.rng.choices([*self.sources, ""], [*weights, self.own])[0]
-            text = (
-                self.rng.choice(self.sources[source])
-                if source
-                else good_text(self.phrases, self.rng)
-            )
+            text = self.draw()
             # Short texts cost little to judge, and how many texts are judged is what counts.
-            if len(text) <= longest and self.rng.random() < max(0.15, 160 / len(text)):
+            if len(text) <= longest and self.rng.random() < max(0.2, 200 / len(text)):
+                return text
+
+    def draw(self) -> str:
+        draw = self.rng.random()
+        if draw < OWN or not self.sources:
+            return good_text(self.phrases, self.rng)
+        if draw < OWN + OVER_PROSE:
+            return over_prose(self.passage(), self.phrases, self.rng)
+        if draw < OWN + OVER_PROSE + PROSE:
+            return self.passage()
+        source = self.rng.choices([*self.sources], self.shares)[0]
+        return self.rng.choice(self.sources[source])
+
+    def passage(self) -> str:
+        while True:
+            text = self.rng.choice(self.prose)
+            if len(text) > 60 and not SPACED.search(text):
                 return text
 
     def good_candidate(self, longest: int) -> Candidate:
@@ -98,18 +138,18 @@ class Teacher:
         return Candidate(Text(text), 1, True)
 
     def poor_candidate(self, longest: int) -> Candidate:
-        kind = self.rng.choices([*POOR], [*POOR.values()])[0]
-        if kind == "vague":
+        sort = self.rng.choices([None, *POOR], [VAGUE, *POOR.values()])[0]
+        if sort is None:
             return Candidate(Text(vague_text(self.phrases, self.rng)), 0, False)
         while True:
-            if damaged := damage(self.good(longest), kind, self.rng):
+            if damaged := apply(sort, self.good(longest), self.rng):
                 return Candidate(damaged, 0, False)
 
     def prose_candidate(self) -> Candidate:
-        text = self.rng.choice(self.prose)
+        text = self.passage()
         if self.rng.random() < 0.5:
-            kind = self.rng.choice(("broken", "broken", "garbled", "repeated"))
-            if damaged := damage(text, kind, self.rng):
+            sort = self.rng.choices([*READ], [*READ.values()])[0]
+            if damaged := apply(sort, text, self.rng):
                 return Candidate(damaged, None, False)
         return Candidate(Text(text), None, True)
 
@@ -135,9 +175,9 @@ class Teacher:
         candidates = []
         for _ in range(rng.randint(2, 3)):
             draw = rng.random()
-            if draw < 0.2 and self.prose:
+            if draw < 0.25 and self.prose:
                 candidates.append(self.prose_candidate())
-            elif draw < 0.58:
+            elif draw < 0.6:
                 candidates.append(self.good_candidate(min(stage.longest, 500)))
             else:
                 candidates.append(self.poor_candidate(min(stage.longest, 500)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from nano.architecture import Llama, Reading
+from nano.architecture import Network, Reading
 from nano.lessons import Batch, Stage
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,26 +14,38 @@ LOCAL_HEADS = 2  # first-layer heads that learn to look one and two tokens back
 
 
 class Judge(nn.Module):
-    """Two thrown-away readings of the stream below the last layer: damaged here? good overall?"""
+    """Two thrown-away readings of the stream: is the text damaged here, is a candidate good?
+
+    The second is read a layer above the first, so that it can build on it; and the last layer,
+    which names labels, can build on the second.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.read = nn.Linear(width, 2)
-        nn.init.zeros_(self.read.weight)
+        self.damaged = nn.Linear(width, 1)
+        self.good = nn.Linear(width, 1)
+        for read in (self.damaged, self.good):
+            nn.init.zeros_(read.weight)
 
-    def forward(self, stream: Tensor) -> Tensor:
-        read: Tensor = self.read(functional.rms_norm(stream.float(), stream.shape[-1:]))
-        return read
+    def wrong(self, checked: Tensor) -> Tensor:
+        read: Tensor = self.damaged(functional.rms_norm(checked.float(), checked.shape[-1:]))
+        return read[:, 0]
+
+    def verdict(self, judged: Tensor) -> Tensor:
+        read: Tensor = self.good(functional.rms_norm(judged.float(), judged.shape[-1:]))
+        return read[:, 0]
 
 
-def losses(model: Llama, judge: Judge, batch: Batch, stage: Stage) -> dict[str, Tensor]:
+def losses(model: Network, judge: Judge, batch: Batch, stage: Stage) -> dict[str, Tensor]:
     """Weighted terms; their sum is the loss."""
     with torch.autocast("cpu", torch.bfloat16):
         reading = model(batch.ids, batch.positions)
-    judged, final = reading.judged.flatten(0, 1), reading.final.flatten(0, 1)
+    checked, judged, final = (
+        stream.flatten(0, 1) for stream in (reading.checked, reading.judged, reading.final)
+    )
     terms = {
-        "wrong": binary(judge(judged[batch.wrong_at])[:, 0], batch.wrong),
-        "verdict": binary(judge(judged[batch.verdict_at])[:, 1], batch.verdict),
+        "wrong": binary(judge.wrong(checked[batch.wrong_at]), batch.wrong),
+        "verdict": binary(judge.verdict(judged[batch.verdict_at]), batch.verdict),
         "language": stage.language * 0.25 * language(model, final, batch),
         "local": stage.guide * 0.4 * local_look(reading),
     }
@@ -49,7 +61,7 @@ def binary(scores: Tensor, truth: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(scores, truth)
 
 
-def language(model: Llama, final: Tensor, batch: Batch) -> Tensor:
+def language(model: Network, final: Tensor, batch: Batch) -> Tensor:
     if not len(batch.fluent_at):
         return final.sum() * 0.0
     with torch.autocast("cpu", torch.bfloat16):
@@ -57,7 +69,7 @@ def language(model: Llama, final: Tensor, batch: Batch) -> Tensor:
     return functional.cross_entropy(logits.float(), batch.next_ids)
 
 
-def answer(model: Llama, final: Tensor, batch: Batch) -> Tensor:
+def answer(model: Network, final: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy to the even spread over the labels that are still right."""
     certain = functional.log_softmax(model.logits(final[batch.answer_at].float()), dim=-1)
     which, token, share = batch.answer.unbind(dim=1)
