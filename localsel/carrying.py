@@ -10,11 +10,51 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from localsel.errors import InputError, LocalselError, UsageError
 from localsel.runs import chosen_rows, run_record
+from localsel.settings import Sourced, check, fields, hints, known
 from localsel.store import VERSION, Store
 
 KIND = "localsel run"
+
+
+class Selector(msgspec.Struct):
+    """What a run says of its model."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+class Facts(msgspec.Struct):
+    """What a run says of how it went."""
+
+    selector: Selector | None = None
+    backend: str | None = None
+    repeatable: bool = True
+    versions: dict[str, str | None] = {}
+    seconds_by_stage: dict[str, float] = {}
+    connections_attempted: int = 0
+    given: int = 0
+
+
+def settings_of(stored: dict[str, object]) -> None:
+    """Raises ValueError unless these are a run's settings, each with a value that it may have."""
+    if missing := [name for name in fields() if name not in stored]:
+        raise ValueError(f"its settings lack {', '.join(missing)}")
+    for name, value in stored.items():
+        if value is not None or not can_be_none(name):
+            try:
+                check(known(name, "its settings"), Sourced(value, name), hints()[name])
+            except UsageError as error:
+                raise ValueError(str(error).rstrip(".")) from error
+
+
+def can_be_none(name: str) -> bool:
+    """Whether a setting may be left open."""
+    return fields()[name].default is None or name == "near_duplicates"
 
 
 def save_run(store: Store, run: str, path: Path) -> None:
@@ -45,17 +85,21 @@ def load_run(store: Store, path: Path) -> str:
     """
 
     def read_as_others_will(run: str) -> None:
+        stored = store.run(run)
+        msgspec.convert(stored["facts"], Facts)
+        settings_of(stored["settings"])
         record = run_record(store, run)
-        picks = chosen_rows(store, store.run(run))
-        if plan := store.run(run)["plan"]:
-            store.plan(plan)
+        picks = chosen_rows(store, stored)
+        if stored["plan"]:
+            store.plan(stored["plan"])
         store.answers(run)
         if len(picks) not in (0, record["budget"]):
             raise ValueError(f"{len(picks)} picks for a budget of {record['budget']}")
 
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            return store.unpack(_lines(file), read_as_others_will)
+            lines = list(_lines(file))
+        return store.unpack(lines, read_as_others_will)
     except InputError as error:
         raise InputError(f"{path} is not a run of localsel: {error}") from error
     except LocalselError:
@@ -67,8 +111,9 @@ def load_run(store: Store, path: Path) -> str:
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read: {reason}.", "Carry it over again.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-        raise InputError(f"{path} is not a sound run of localsel: {error}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        reason = str(error) or "something is missing in it"
+        raise InputError(f"{path} is not a sound run of localsel: {reason}.") from error
 
 
 def _lines(file: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -76,7 +121,7 @@ def _lines(file: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, text in enumerate(file, start=1):
         try:
             line = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"line {number} is not JSON.") from error
         if not isinstance(line, dict):
             raise InputError(f"line {number} is not an object.")

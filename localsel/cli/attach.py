@@ -14,10 +14,12 @@ from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.cli.run import OVER_LIMIT
 from localsel.errors import LocalselError, UsageError
+from localsel.runs import run_record
 from localsel.settings import Display
 from localsel.store import Store
 
 STOPPED = 130
+ENDED = ("finished", "over-limit")
 
 
 @click.command("attach", epilog="RUN is an id, the beginning of one, or `last`.")
@@ -38,11 +40,15 @@ def command(run: str, display: Display, workspace: Path | None) -> None:
             return
         shown = open_display(display)
         try:
-            record = watch(log, lambda: store.state(store.run(name)) == "running", shown)
+            # The lock, not the state: a run is over when it has said so.
+            record = watch(log, lambda: store.is_locked(name), shown)
         except KeyboardInterrupt:
             say(f"Run {name} goes on. Stop it with `localsel stop {name}`.")
             raise click.exceptions.Exit(STOPPED) from None
         state = store.state(store.run(name))
+        if record is None and state in ENDED:
+            # Another process finished it, which has no log.
+            record = run_record(store, name)
     if record is None:
         _explain(name, state, last_words(log))
         return

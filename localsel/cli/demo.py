@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -29,7 +30,7 @@ def command(workspace: Path | None) -> None:
     if not models:
         raise BackendError("The nano selectors are missing from this installation.")
     folder = home(workspace)
-    there = f" --workspace {workspace}" if workspace else ""
+    there = f" --workspace {quote(str(workspace))}" if workspace else ""
     say("The bundled pool, and toy selectors that are here to show how it works.")
     chosen: dict[str, list[Chosen]] = {}
     for model in models:

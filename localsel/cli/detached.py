@@ -36,9 +36,14 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
         child = _start(log, ["run", *_arguments(data, config, flags)])
     except OSError as error:
         raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
-    for event in follow(log, lambda: child.poll() is None):
-        if event.event == "run":
-            return event
+    try:
+        for event in follow(log, lambda: child.poll() is None):
+            if event.event == "run":
+                return event
+    except BaseException:
+        # Whoever stops waiting for its name does not want it.
+        child.terminate()
+        raise
     said = last_words(log)
     log.unlink()
     complaints(log).unlink()
@@ -90,8 +95,16 @@ def find_log(home: Path, run: str) -> Path | None:
 
 def _tells_of(log: Path, run: str) -> bool:
     with log.open(encoding="utf-8") as lines:
-        named = (json.loads(line) for line in lines if '"event": "run"' in line)
-        return any(line["run"] == run for line in named)
+        return any(line["run"] == run for line in map(_event, lines) if line["event"] == "run")
+
+
+def _event(line: str) -> dict[str, Any]:
+    """One line of a log; what a full disk cut off says nothing."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {"event": "note", "stage": "load", "run": "", "done": 0, "total": 0, "text": "…"}
+    return found
 
 
 def remove_logs(home: Path, run: str) -> None:
@@ -115,7 +128,7 @@ def follow(log: Path, is_alive: Callable[[], bool]) -> Iterator[Event]:
             while chunk := lines.readline():
                 rest += chunk
                 if rest.endswith("\n"):
-                    line = json.loads(rest)
+                    line = _event(rest)
                     yield Event.from_json(
                         line | ({"earlier": True} if lines.tell() <= size else {})
                     )

@@ -6,6 +6,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -220,7 +221,7 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
             f" {record['prompt_tokens']:,} prompt tokens,"
             f" {record['abstained']:,} unanswered, {record['fallbacks']:,} fallbacks."
         )
-    if record["radius"] is not None:
+    if record["random_radius"] is not None:
         lines.append(
             f"Clusters: radius {record['radius']:.3f} (random"
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
@@ -228,7 +229,7 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
         )
     lines.append(f"{record['connections_attempted']} connections attempted.")
     home = record["settings"]["workspace"]
-    there = f" --workspace {home}" if home else ""
+    there = f" --workspace {quote(home)}" if home else ""
     next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
     where = f"Written to {out}." if out else next_step
     return [*lines, where]

@@ -79,5 +79,5 @@ def _cell(value: object) -> str:
 
 
 def say(text: str) -> None:
-    """Talk goes to stderr."""
-    click.echo(text, err=True)
+    """Talk goes to stderr; it may quote data, and nothing in it moves the cursor."""
+    click.echo("\n".join(map(visible, text.split("\n"))), err=True)

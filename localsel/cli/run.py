@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -94,10 +95,10 @@ def go_on_alone(
         print_json({"run": event.run, "state": event.details["state"]})
     else:
         click.echo(event.run)
-    if event.details["state"] == "finished":
+    if event.details["state"] == "finished" and not settings.reason:
         say(f"Run {event.run} did this before; --resume never would do it again.")
         return
-    there = f" --workspace {settings.workspace}" if settings.workspace else ""
+    there = f" --workspace {quote(str(settings.workspace))}" if settings.workspace else ""
     say(f"Run {event.run} goes on in the background, whatever happens to this terminal.")
     say(f"Follow it: localsel attach {event.run}{there}")
     say(f"Stop it:   localsel stop {event.run}{there}")

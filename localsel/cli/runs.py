@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -73,4 +74,5 @@ def import_run(file: Path, workspace: Path | None) -> None:
     with closing(Store(home(workspace))) as store:
         name = load_run(store, file)
     click.echo(name)
-    say(f"Look at it: localsel show {name}")
+    there = f" --workspace {quote(str(workspace))}" if workspace else ""
+    say(f"Look at it: localsel show {name}{there}")

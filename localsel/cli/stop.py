@@ -35,7 +35,11 @@ def command(run: str, workspace: Path | None) -> None:
         with suppress(ProcessLookupError):
             os.kill(owner["pid"], signal.SIGTERM)
         _wait(store, name)
-    say(f"Stopped run {name}; what it did is kept. The same `localsel run` command goes on.")
+        state = store.state(store.run(name))
+    if state == "interrupted":
+        say(f"Stopped run {name}; what it did is kept. The same `localsel run` command goes on.")
+    else:
+        say(f"Run {name} came to its end before: it is {state}.")
 
 
 def _wait(store: Store, name: str) -> None:

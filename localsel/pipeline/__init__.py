@@ -61,6 +61,7 @@ def _events(course: Course) -> Iterator[Event]:
     from localsel.pipeline import admitting, choosing, loading, planning, reasons
 
     with ExitStack() as stack:
+        stack.enter_context(store.using(identity.pool))
         if earlier:
             # Before the minutes that loading a large model takes.
             stack.enter_context(store.lock(earlier["run"]))

@@ -40,6 +40,8 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
         )
     for name in ("given", "include", "ban"):
         path: Path | None = getattr(settings, name)
+        if path is not None and path.is_dir():
+            raise InputError(f"--{name}: {path} is a folder.", "Name one file in it.")
         if path is not None and not path.is_file():
             raise InputError(f"--{name}: there is no file {path}.", "Check the path.")
     check_file(settings.data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.selectors import find_selector, is_scripted
-from localsel.settings import OUTSIDE_FINGERPRINT, Settings
+from localsel.settings import OUTSIDE_FINGERPRINT, Settings, fields
 from localsel.stages.prompt import Template
 from localsel.store import Store
 
@@ -57,12 +57,16 @@ class Identity:
         return digest({"data": self.data, "map": settings.map, "encoding": settings.encoding})
 
     @cached_property
-    def admission(self) -> str:
-        """The same rows open to choice: what the user said of them, by content."""
+    def said(self) -> dict[str, str]:
+        """The digests of the files that name rows, by flag."""
         settings = self.settings
         files = {"given": settings.given, "include": settings.include, "ban": settings.ban}
-        said = {name: self.store.digest(path, file_sha256) for name, path in files.items() if path}
-        return digest({**said, "where": settings.where})
+        return {name: self.store.digest(path, file_sha256) for name, path in files.items() if path}
+
+    @cached_property
+    def admission(self) -> str:
+        """The same rows open to choice: what the user said of them, by content."""
+        return digest({**self.said, "where": self.settings.where})
 
     @cached_property
     def model(self) -> str:
@@ -163,13 +167,24 @@ def _why_not(identity: Identity) -> str:
     if not others:
         return f"There is no unfinished run of {identity.settings.data} to resume."
     now, then = plain(identity.settings), others[0]["settings"]
-    changed = [name for name in now if name not in NEVER_NAMED and now[name] != then.get(name)]
+    changed = [
+        name
+        for name in now
+        # What an older localsel did not know had the value that it has by itself.
+        if name not in NEVER_NAMED and now[name] != then.get(name, plain_default(name))
+    ]
     names = ", ".join(changed) or "the content of the model, the embedder or the prompt"
     return f"Run {others[0]['run']} cannot be resumed: changed since then: {names}."
 
 
 # These may differ between two starts of the same run.
 NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", "given", "include", "ban"}
+
+
+def plain_default(name: str) -> object:
+    """The default of a setting, as the workspace keeps it; an empty one for `map` and `where`."""
+    default = fields()[name].default
+    return {} if default is MISSING else json.loads(json.dumps(default, default=str))
 
 
 def plain(settings: Settings) -> dict[str, Any]:

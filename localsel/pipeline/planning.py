@@ -152,7 +152,7 @@ def set_aside(
 ) -> dict[int, str]:
     """Indices that stay outside the clustering, and why; who comes first is the first to return.
 
-    Near-duplicates of other rows or of annotated ones, then of the rest the least dense share.
+    Of rows that are alone the least dense share, and near-duplicates, of other rows or annotated.
     """
     twin_of = neighbours.duplicate_of
     reasons = {
@@ -165,7 +165,7 @@ def set_aside(
     alone = np.setdiff1d(np.arange(len(rows)), list(reasons))
     densest_last = alone[np.argsort(neighbours.density[alone], kind="stable")]
     trimmed = densest_last[: int(settings.trim * len(alone))][::-1]
-    return reasons | dict.fromkeys(trimmed.tolist(), TRIMMED)
+    return dict.fromkeys(trimmed.tolist(), TRIMMED) | reasons
 
 
 def enough(size: int, outside: Sequence[int], budget: int) -> Rows:

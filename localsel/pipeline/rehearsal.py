@@ -43,6 +43,7 @@ def rehearse(settings: Settings) -> Generator[Event, None, None]:
         refuse_early(settings, method, template)
         identity = Identity(settings, store)
         stack.callback(lambda: store.forget_unused(identity.pool))
+        stack.enter_context(store.using(identity.pool))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
         backend = open_backend(settings, identity, method, stack)

@@ -76,7 +76,7 @@ class Settings:
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="Of everything that is drawn.")] = 0
     given: Annotated[
         Path | None,
-        Meta(description="Instructions annotated already: centres from the start, never picked."),
+        Meta(description="Annotated already: never picked, and CoreSet's centres from the start."),
     ] = None
     where: Annotated[
         dict[str, str],

@@ -72,8 +72,9 @@ def _conditions(value: object) -> object:
         value = [value]
     if isinstance(value, list | tuple):
         pairs = [str(each).partition("=") for each in value]
-        if not all(column.strip() and equals for column, equals, _ in pairs):
-            raise ValueError("expected COLUMN=VALUE")
+        names = [column.strip() for column, equals, _ in pairs if equals]
+        if not all(names) or len(set(names)) < len(pairs):
+            raise ValueError("expected COLUMN=VALUE, each column once")
         return {column.strip(): wanted.strip() for column, _, wanted in pairs}
     return value
 
@@ -128,14 +129,15 @@ def expected(name: str) -> str:
     if name == "map":
         return "instruction=COL, with input=COL and response=COL where they exist"
     if name == "where":
-        return "COLUMN=VALUE"
+        return "COLUMN=VALUE, each column once"
     if name in ("data", *PATHS):
         return "a path"
     allowed = shapes(hints()[name])[0]
     if "enum" in allowed:
         return f"one of {', '.join(allowed['enum'])}"
     kind = KINDS.get(allowed.get("type", ""), "text")
-    words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    words = {"minimum": "at least", "exclusiveMinimum": "above"}
+    words |= {"maximum": "at most", "exclusiveMaximum": "below"}
     bounds = [f"{word} {allowed[key]}" for key, word in words.items() if key in allowed]
     or_off = ", or off" if name == "near_duplicates" else ""
     return f"{kind}, {' and '.join(bounds)}{or_off}" if bounds else kind

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from localsel.records import Plan, Query
 
 NO_QUOTA = "its cluster gets no pick within this budget"
-NOT_SHOWN = "farther from its centre than the rows that --per-cluster shows"
+NOT_SHOWN = "its cluster has more rows than --per-cluster shows"
 
 
 def make_plan(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from localsel.store.caches import Caches
 from localsel.store.database import VERSION
-from localsel.store.locks import Locks
 from localsel.store.plans import Plans
 from localsel.store.pools import Pools
 from localsel.store.runs import Runs, new_name
@@ -17,5 +16,5 @@ from localsel.store.transfer import Transfer
 __all__ = ["VERSION", "Store", "new_name"]
 
 
-class Store(Pools, Plans, Runs, Locks, Transfer, Caches):
+class Store(Pools, Plans, Runs, Transfer, Caches):
     """One open workspace: pools, plans, runs, locks and caches over the same database."""

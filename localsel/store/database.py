@@ -50,6 +50,7 @@ CREATE TABLE set_aside (
     run TEXT, row INTEGER, reason TEXT, PRIMARY KEY (run, row)
 ) WITHOUT ROWID;
 CREATE TABLE reasons (run TEXT, row INTEGER, text TEXT, PRIMARY KEY (run, row)) WITHOUT ROWID;
+CREATE TABLE imported (name TEXT PRIMARY KEY);
 CREATE TABLE vectors (
     embedder TEXT, text BLOB, chunk TEXT, place INTEGER, PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
@@ -58,7 +59,7 @@ CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 
 
 # A workspace of an older format is brought up to date: the tables that each format added.
-ADDED = {2: ("set_aside", "reasons")}
+ADDED = {2: ("set_aside", "reasons", "imported")}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

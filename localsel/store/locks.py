@@ -36,9 +36,34 @@ class Locks(Database):
                 raise failure(f"Run {run} in {self.home} cannot be locked", error) from error
             yield
 
+    @contextmanager
+    def using(self, pool: str) -> Iterator[None]:
+        """Nobody removes the pool meanwhile; any number may use it at once."""
+        with (self.home / "locks" / pool).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def is_used(self, pool: str) -> bool:
+        """Whether another process, or this one, uses the pool."""
+        return self._is_held(pool, fcntl.LOCK_EX)
+
+    def is_locked(self, run: str) -> bool:
+        """Whether a process works on the run."""
+        return self._is_held(run, fcntl.LOCK_SH)
+
+    def _is_held(self, name: str, kind: int) -> bool:
+        try:
+            with (self.home / "locks" / name).open() as file:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def owner(self, run: str) -> dict[str, Any] | None:
         """The process that works on a run, as it signed the lock: `pid` and `host`."""
-        if self.state({"run": run, "state": "running"}) != "running":
+        if not self.is_locked(run):
             return None
         try:
             signed: dict[str, Any] = json.loads((self.home / "locks" / run).read_text())
@@ -48,15 +73,8 @@ class Locks(Database):
 
     def state(self, run: Mapping[str, Any]) -> str:
         """How a run stands: one that says it is running, but holds no lock, was cut off."""
-        if run["state"] != "running":
+        if run["state"] != "running" or self.is_locked(run["run"]):
             return str(run["state"])
-        try:
-            with (self.home / "locks" / run["run"]).open() as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return "interrupted"
-        except OSError:
-            return "running"
         return "interrupted"
 
 

@@ -14,7 +14,9 @@ class Plans(Database):
     """Reads and writes plans."""
 
     def has_plan(self, plan: str) -> bool:
-        return self._one("SELECT 1 FROM plans WHERE plan = ?", plan) is not None
+        """Whether the plan was made here. One that was only imported is not trusted."""
+        found = "SELECT 1 FROM plans WHERE plan = ?1 AND plan NOT IN (SELECT name FROM imported)"
+        return self._one(found, plan) is not None
 
     def add_plan(
         self,
@@ -29,6 +31,9 @@ class Plans(Database):
         Two processes may make the same plan at once: it is kept once.
         """
         with self._transaction() as database:
+            for table in ("members", "queries"):
+                database.execute(f"DELETE FROM {table} WHERE plan = ?", (plan,))
+            database.execute("DELETE FROM imported WHERE name = ?", (plan,))
             database.execute(
                 "INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?)",
                 (plan, pool, json.dumps(made.quotas), json.dumps(facts)),

@@ -16,7 +16,9 @@ class Pools(Database):
     """Reads and writes pools."""
 
     def has_pool(self, pool: str) -> bool:
-        return self._one("SELECT 1 FROM pools WHERE pool = ?", pool) is not None
+        """Whether the file was read here. What was only imported under its name is not trusted."""
+        found = "SELECT 1 FROM pools WHERE pool = ?1 AND pool NOT IN (SELECT name FROM imported)"
+        return self._one(found, pool) is not None
 
     def add_pool(self, pool: str, path: Path, sha256: str, layout: str) -> PoolWriter:
         """A writer for the rows of a new pool; nothing of it is there before its last row is."""
@@ -56,10 +58,10 @@ class Pools(Database):
         return int(found["first"]) if found else None
 
     def all_columns(self, pool: str) -> Iterator[tuple[int, dict[str, object]]]:
-        """Row and columns of every distinct instruction, in file order."""
+        """Columns of every row, with the row that stands for it, in file order."""
         rows = self._rows(
-            "SELECT row, columns FROM instructions"
-            " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
+            "SELECT coalesce(duplicate_of, row) AS row, columns FROM instructions"
+            " WHERE pool = ? ORDER BY instructions.row",
             pool,
         )
         return ((row["row"], json.loads(row["columns"])) for row in rows)
@@ -126,6 +128,7 @@ class PoolWriter:
         try:
             if error is None:
                 self._flush()
+                self._database.execute("DELETE FROM imported WHERE name = ?", (self._pool,))
                 self._database.execute(
                     "INSERT INTO pools VALUES (?, ?, ?, ?, ?, ?)",
                     (self._pool, *self._head, self.rows, self.bad),

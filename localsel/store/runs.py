@@ -12,10 +12,10 @@ from typing import Any
 
 from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Pick
-from localsel.store.database import Database
+from localsel.store.locks import Locks
 
 
-class Runs(Database):
+class Runs(Locks):
     """Reads and writes runs."""
 
     def start_run(
@@ -180,13 +180,15 @@ class Runs(Database):
             self._remove_unused(pool)
 
     def _remove_unused(self, pool: str) -> None:
-        if self._one("SELECT 1 FROM runs WHERE pool = ?", pool):
+        if self._one("SELECT 1 FROM runs WHERE pool = ?", pool) or self.is_used(pool):
             return
         self._remove_plans(
             [row["plan"] for row in self._all("SELECT plan FROM plans WHERE pool = ?", pool)]
         )
         for table in ("instructions", "bad_rows", "pools"):
             self._database.execute(f"DELETE FROM {table} WHERE pool = ?", (pool,))
+        self._database.execute("DELETE FROM imported WHERE name = ?", (pool,))
+        (self.home / "locks" / pool).unlink(missing_ok=True)
 
     def _remove_plans(self, plans: Sequence[str]) -> None:
         for table in ("members", "queries", "plans"):

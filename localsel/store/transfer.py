@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from localsel.errors import InputError, UsageError
+from localsel.errors import InputError, UsageError, WorkspaceError
 from localsel.store.database import Database
 
 Line = Mapping[str, Any]
@@ -19,21 +20,29 @@ KEYS = (
 )
 NAMES = {"run": re.compile("[0-9a-f]{8}"), "pool": re.compile("[0-9a-f]{64}")}
 NAMES["plan"] = NAMES["pool"]
+STATES = ("running", "interrupted", "failed", "finished", "over-limit")
+LARGEST = 2**62
 
 
 class Transfer(Database):
     """Packs and unpacks runs, table by table."""
 
     def pack(self, run: str) -> Iterator[dict[str, Any]]:
-        """Every row of the database that belongs to a run, its pool or its plan."""
-        names = self._one("SELECT run, pool, plan FROM runs WHERE run = ?", run)
-        assert names is not None
-        for table, key in KEYS.items():
-            rows = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", names[key])
-            yield from ({"table": table, **dict(row)} for row in rows)
+        """Every row of the database that belongs to a run, its pool or its plan, at one moment."""
+        self._database.execute("BEGIN")
+        try:
+            (names,) = self._all("SELECT run, pool, plan FROM runs WHERE run = ?", run)
+            for table, key in KEYS.items():
+                rows = self._rows(f"SELECT * FROM {table} WHERE {key} = ?", names[key])
+                yield from ({"table": table, **dict(row)} for row in rows)
+        finally:
+            self._database.execute("COMMIT")
 
-    def unpack(self, lines: Iterator[tuple[int, Line]], check: Callable[[str], object]) -> str:
+    def unpack(self, lines: Iterable[tuple[int, Line]], check: Callable[[str], object]) -> str:
         """Enters what `pack` gave, all of it or nothing; what is here already is left as it is.
+
+        A pool or plan that comes this way serves this run alone: a later run of the same file
+        reads the file itself.
 
         Args:
             lines: with their numbers.
@@ -43,41 +52,71 @@ class Transfer(Database):
             InputError: a line is not what `pack` writes.
             UsageError: the run is here already.
         """
-        run = ""
-        with self._transaction():
-            known = {key: self._known(key) for key in NAMES}
-            for number, line in lines:
-                table, values = self._checked(number, line)
-                name = values[KEYS[table]]
-                if table == "runs":
-                    run = name
-                    if run in known["run"]:
-                        raise UsageError(f"Run {run} is in {self.home} already.")
-                if name not in known[KEYS[table]]:
-                    marks = ", ".join(f":{column}" for column in values)
-                    self._database.execute(f"INSERT INTO {table} VALUES ({marks})", values)
-            if not run:
-                raise InputError("it holds no run.")
-            self._database.execute(
-                "UPDATE runs SET state = 'interrupted' WHERE run = ? AND state = 'running'", (run,)
-            )
-            check(run)
-        return run
+        # All are looked at before anything is locked.
+        rows = [self._checked(number, line) for number, line in lines]
+        names = _names(rows)
+        try:
+            with self._transaction() as database:
+                known = {key: self._is_known(key, name) for key, name in names.items()}
+                if known["run"]:
+                    raise UsageError(f"Run {names['run']} is in {self.home} already.")
+                for table, values in rows:
+                    if not known[KEYS[table]]:
+                        marks = ", ".join(f":{column}" for column in values)
+                        database.execute(f"INSERT INTO {table} VALUES ({marks})", values)
+                for key in ("pool", "plan"):
+                    if not known[key]:
+                        database.execute("INSERT INTO imported VALUES (?)", (names[key],))
+                check(names["run"])
+        except WorkspaceError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise InputError("a row is in it twice.") from error
+            raise
+        return names["run"]
 
-    def _known(self, key: str) -> set[str]:
-        return {row[key] for row in self._all(f"SELECT {key} FROM {key}s")}
+    def _is_known(self, key: str, name: str) -> bool:
+        return not name or self._one(f"SELECT 1 FROM {key}s WHERE {key} = ?", name) is not None
 
     def _checked(self, number: int, line: Line) -> tuple[str, dict[str, Any]]:
         """Table and values of one line, in the table's order of columns."""
         table = line.get("table")
         if table not in KEYS:
             raise InputError(f"line {number}: there is no table {table!r}.")
-        columns = [row["name"] for row in self._all(f"PRAGMA table_info({table})")]
+        types = {row["name"]: row["type"] for row in self._all(f"PRAGMA table_info({table})")}
         values = {name: value for name, value in line.items() if name != "table"}
-        if sorted(values) != sorted(columns):
-            raise InputError(f"line {number}: the columns of {table} are {', '.join(columns)}.")
-        key = KEYS[str(table)]
-        plain = all(isinstance(value, str | int | float | None) for value in values.values())
-        if not plain or not NAMES[key].fullmatch(str(values[key])):
+        if sorted(values) != sorted(types):
+            raise InputError(f"line {number}: the columns of {table} are {', '.join(types)}.")
+        fits = all(_fits(value, types[name]) for name, value in values.items())
+        state = values.get("state", "running") if table == "runs" else "running"
+        if not fits or state not in STATES:
             raise InputError(f"line {number}: this is not a row of {table}.")
-        return str(table), {name: values[name] for name in columns}
+        if state == "running" and table == "runs":
+            values["state"] = "interrupted"
+        return str(table), {name: values[name] for name in types}
+
+
+def _fits(value: object, kind: str) -> bool:
+    """Whether a column of this type can hold the value, and a person read it."""
+    if value is None:
+        return True
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (
+            kind != "TEXT" and (kind == "REAL" or isinstance(value, int)) and abs(value) < LARGEST
+        )
+    return kind == "TEXT" and isinstance(value, str)
+
+
+def _names(rows: list[tuple[str, dict[str, Any]]]) -> dict[str, str]:
+    """The one run, its pool and its plan (empty where it has none); every row belongs to them."""
+    runs = [values for table, values in rows if table == "runs"]
+    if len(runs) != 1:
+        raise InputError("it holds no run." if not runs else "it holds more than one run.")
+    names = {key: str(runs[0][key] or "") for key in NAMES}
+    needed = {key: name for key, name in names.items() if name or key != "plan"}
+    if not all(NAMES[key].fullmatch(name) for key, name in needed.items()):
+        raise InputError("this is not a row of runs: its names are odd.")
+    for table, values in rows:
+        key = KEYS[table]
+        if values[key] != names[key]:
+            raise InputError(f"a row of {table} belongs to another {key}.")
+    return names

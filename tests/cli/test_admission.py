@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Choose, read_lines
+from tests.conftest import Command
 
 
 def rows_of(path: Path) -> list[int]:
@@ -142,12 +143,17 @@ def test_the_same_files_are_the_same_run_and_other_files_another(
     [
         ("--ban b", {"b": "900"}, "There is no row 900 in"),
         ("--include b", {"b": "1 2 3 4 5 6"}, "--include names 6 rows, more than the budget of 5"),
-        ("--include a --ban b", {"a": "4", "b": "3 4"}, "Row 4 is in --include and in --ban"),
+        ("--include a --ban b", {"a": "4", "b": "\ufeff3 4"}, "Row 4 is in --include and in --ban"),
         ("--given b", {}, "--given: there is no file"),
         ("--include b", {"b": '["Not in the pool at all."]'}, "row 0: this instruction is not in"),
         ("--where colour=red", {}, "has a column 'colour'. Its columns: instruction, input, topic"),
-        ("--where colour", {}, "--where colour: expected COLUMN=VALUE."),
-        ("--where topic=nowhere", {}, "more than the 0 instructions that --given, --where and"),
+        ("--where colour", {}, "--where colour: expected COLUMN=VALUE, each column once."),
+        ("--where topic=nowhere", {}, "more than the 0 instructions that --where leave"),
+        ("--where topic=a --where topic=b", {}, "expected COLUMN=VALUE, each column once"),
+        ("--ban b", {"b": "9" * 5000}, "there is no row 99999999999999999999 in"),
+        ("--ban b", {"b": "1\n" * 3000 + "and not 2"}, "b"),
+        ("--given .", {}, "--given: . is a folder"),
+        ("--trim 100%", {}, "at least 0 and below 1"),
         ("--given b", {"b": '[{"instruction": "Count."}, {"instruction": ""}]'}, "b, row 1: "),
         ("--method random --reason", {}, "has no model that could give a --reason"),
     ],
@@ -178,3 +184,35 @@ def test_a_reason_is_said_after_the_choice_and_changes_nothing(
     assert said == read_lines(plain)
     again = choose("--reason", model=selector)
     assert "Asking why" not in again.stderr
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "parquet"])
+def test_an_export_names_its_own_rows(localsel: Command, tmp_path: Path, form: str) -> None:
+    """Also where the export has put a quote in front of what a spreadsheet would run."""
+    pool, picks = tmp_path / "pool.jsonl", tmp_path / f"picks.{form}"
+    texts = [f"{sign}{n} apples, how many?" for n in range(20) for sign in ("=", "-", "+", "@", "")]
+    pool.write_text("".join(json.dumps({"instruction": text}) + "\n" for text in texts))
+    run = ("run", pool, "--budget", 40, "--method", "random", "--workspace", tmp_path / "w")
+    assert localsel(*run, "--out", picks).code == 0
+    second = localsel(*run, "--ban", picks)
+    assert second.code == 0, second.stderr
+    assert "--ban: 40 rows of the pool." in second.stderr
+
+
+def test_where_counts_every_exact_duplicate(localsel: Command, tmp_path: Path) -> None:
+    pool = tmp_path / "pool.jsonl"
+    rows = [{"instruction": "Count to three.", "lang": lang} for lang in ("en", "de")]
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = ("run", pool, "--budget", 1, "--method", "random", "--workspace", tmp_path / "w")
+    assert localsel(*run, "--where", "lang=de").code == 0
+
+
+def test_everything_is_near_what_is_annotated(localsel: Command, tmp_path: Path) -> None:
+    pool, given = tmp_path / "pool.jsonl", tmp_path / "given.txt"
+    same = ["Name a river.", "NAME A RIVER.", "name a river."]
+    pool.write_text("".join(json.dumps({"instruction": text}) + "\n" for text in same))
+    given.write_text("0")
+    run = ("run", pool, "--budget", 1, "--model", "first", "--workspace", tmp_path / "w")
+    done = localsel(*run, "--given", given)
+    assert done.code == 0, done.stderr
+    assert "Chose 1 of 3 instructions" in done.stderr

@@ -65,6 +65,22 @@ def test_an_unfinished_run_goes_on_elsewhere(
     assert again.document["answers"] == first["answers"]
 
 
+def test_an_imported_pool_does_not_stand_for_the_file(
+    localsel: Command, carried: Path, example_pool: Path, tmp_path: Path
+) -> None:
+    lines = lines_of(carried)
+    for line in lines:
+        if line.get("table") == "instructions":
+            line["instruction"] = f"Poisoned {line['row']}."
+    write(carried, lines)
+    there = ("--workspace", tmp_path / "there")
+    assert localsel("runs", "import", carried, *there).code == 0
+    out = tmp_path / "picks.jsonl"
+    run = ("run", example_pool, "--budget", 5, "--method", "random", "--out", out)
+    assert localsel(*run, *there).code == 0
+    assert "Poisoned" not in out.read_text()
+
+
 def lines_of(file: Path) -> list[dict[str, Any]]:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
@@ -88,6 +104,20 @@ def change(table: str, /, **values: object) -> Any:
     return changed
 
 
+def run_of(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(each for each in lines if each.get("table") == "runs")
+
+
+def spoil_json(column: str, **values: object) -> Any:
+    """The run's settings or facts with other values in them."""
+
+    def spoilt(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        run_of(lines)[column] = json.dumps(json.loads(run_of(lines)[column]) | values)
+        return lines
+
+    return spoilt
+
+
 BREAK = {
     "no first line": (lambda lines: lines[1:], "its first line does not say so"),
     "another format": (lambda lines: [lines[0] | {"format": 99}, *lines[1:]], "it has format 99"),
@@ -96,9 +126,19 @@ BREAK = {
     "a strange table": (change("picks", table="sqlite_master"), "there is no table"),
     "a column too few": (change("picks", rank=None), "the columns of picks are"),
     "a list for a value": (change("picks", rank=[1]), "this is not a row of picks"),
-    "a path for a name": (change("runs", run="../../x"), "this is not a row of runs"),
+    "a path for a name": (change("runs", run="../../x"), "not a row of runs"),
+    "two runs": (lambda lines: [*lines, run_of(lines) | {"run": "0" * 8}], "more than one run"),
+    "a row of another run": (change("picks", run="0" * 8), "belongs to another run"),
+    "a row twice": (lambda lines: [*lines, lines[-1]], "a row is in it twice"),
+    "a state that is none": (change("runs", state="\x1b]0;pwned\x07"), "not a row of runs"),
+    "a time that is text": (change("runs", created="today"), "not a row of runs"),
+    "a time without end": (change("runs", created=1e300), "not a row of runs"),
+    "a number too large": (change("picks", rank=10**30), "not a row of picks"),
     "settings that are no JSON": (change("runs", settings="{"), "sound run"),
-    "settings without a budget": (change("runs", settings="{}"), "sound run"),
+    "settings without a budget": (change("runs", settings="{}"), "its settings lack"),
+    "settings of another type": (spoil_json("settings", data=5), "expected a path"),
+    "a selector of another type": (spoil_json("facts", selector="x"), "$.selector"),
+    "seconds of another type": (spoil_json("facts", seconds_by_stage={"load": "x"}), "$.seconds"),
     "a pick too few": (lambda lines: [x for x in lines if x.get("rank") != 3], "19 picks"),
     "a pick of no row": (change("picks", row=9999), "sound run"),
     "an answer that is no list": (change("answers", shown="7"), "sound run"),

@@ -67,3 +67,14 @@ def test_what_the_run_would_refuse_is_refused(choose: Choose) -> None:
     done = choose("--dry-run", budget=4000)
     assert done.code == 2
     assert "Choose a smaller --budget." in done.complaint
+
+
+def test_rehearsals_and_a_run_of_one_file_go_side_by_side(
+    localsel: Command, example_pool: Path, workspace: Path
+) -> None:
+    line = ("run", example_pool, "--budget", 5, "--model", "first", "--workspace", workspace)
+    plans = [localsel.start(*line, "--dry-run", "--json") for _ in range(3)]
+    run = localsel.start(*line, "--json")
+    for process in (*plans, run):
+        process.communicate(timeout=120)
+    assert [process.returncode for process in (*plans, run)] == [0, 0, 0, 0]

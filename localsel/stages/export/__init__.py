@@ -23,7 +23,7 @@ from localsel.stages.export import (
 )
 from localsel.stages.export.chosen import Chosen, Writer
 from localsel.stages.export.files import check_writable, part_of, refuse_leftovers, replace_all
-from localsel.stages.export.spreadsheet import harmless
+from localsel.stages.export.spreadsheet import harmless, restored
 
 __all__ = [
     "BY_SUFFIX",
@@ -33,6 +33,7 @@ __all__ = [
     "export",
     "format_of",
     "harmless",
+    "restored",
 ]
 
 EXPORTERS: dict[str, Writer] = {
