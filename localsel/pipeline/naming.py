@@ -44,12 +44,13 @@ class RowReader:
         """
         if path is None:
             return set(), []
+        digest = self.identity.said[name]
         if (numbers := row_numbers(path)) is not None:
             named = dict.fromkeys(self._distinct(path, number) for number in numbers)
             rows, texts = set(named), [self.texts[row] for row in named]
         else:
             rows, texts = self._matched(name, path, strict)
-        if self.course.store.cached_digest(path) != self.identity.said[name]:
+        if self.course.store.cached_digest(path) != digest:
             raise InputError(f"{path} was written to while it was read.", "Give the command again.")
         return rows, texts
 
