@@ -6,7 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -300,10 +300,19 @@ class LlamaCppBackend(Backend):
         self._constraint.canary(seen[0])
 
 
+@cache
+def _unheard() -> Any:
+    """Takes llama.cpp's remarks, which it makes even when told to be quiet, and says nothing."""
+    import llama_cpp
+
+    return llama_cpp.llama_log_callback(lambda level, text, data: None)
+
+
 def load(path: Path, context: int, threads: int | None) -> Any:
     """Opens the file with llama.cpp, quietly."""
     import llama_cpp
 
+    llama_cpp.llama_log_set(_unheard(), None)
     workers = threads or len(os.sched_getaffinity(0))
     try:
         return llama_cpp.Llama(

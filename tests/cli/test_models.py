@@ -69,6 +69,15 @@ def test_a_wrong_name_is_refused_with_the_nearest(
     assert hint in done.complaint
 
 
+def test_llama_cpp_is_not_heard(localsel: Command, example_pool: Path, workspace: Path) -> None:
+    at = ("--workspace", workspace)
+    for model in ("nano-llama", "nano-gemma2"):
+        run = localsel(
+            "run", example_pool, "--budget", 3, "--model", model, "--display", "none", *at
+        )
+        assert (run.code, run.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", "."])
 def test_a_name_is_no_path(localsel: Command, selector: Path, name: str) -> None:
     done = localsel("models", "add", selector, "--name", name)
