@@ -52,7 +52,7 @@ def _explain(error: Exception) -> int:
             return 130
         case click.ClickException():
             # It quotes what was typed, which may be the name of anybody's file.
-            vars(error)["message"] = visible(error.message)
+            vars(error)["message"] = "\n".join(map(visible, error.message.split("\n")))
             error.show()
             return error.exit_code
         case _:

@@ -16,12 +16,12 @@ SCRIPTED = ("first", "random", "abstain")
 
 
 def weights(workspace: Path) -> Iterator[Path]:
-    """Every GGUF file in the folders where localsel looks, each once."""
+    """GGUF files in the folders where localsel looks; of several of one name the first."""
     seen = set()
     for folder in model_folders(workspace):
         for path in sorted(folder.rglob("*.gguf")):
-            if path.resolve() not in seen and path.is_file():
-                seen.add(path.resolve())
+            if path.stem not in seen and path.is_file():
+                seen.add(path.stem)
                 yield path
 
 

@@ -31,7 +31,7 @@ def command() -> None:
 @json_option
 def show(data: Path | None, as_json: bool) -> None:
     """Print every setting, its value and its source."""
-    given = gather({}, data)
+    given = gather({}, data or Path("data in this folder"))
     rows = []
     for name, field in fields().items():
         sourced = given.get(name)

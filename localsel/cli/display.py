@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
+from dataclasses import MISSING
 from pathlib import Path
 from shlex import quote
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any, Literal, Self
 
 from localsel.cli.output import json_text, say, visible
 from localsel.events import STAGES, Event
+from localsel.settings import fields
 
 VERBS = {
     "load": "Load",
@@ -188,6 +190,9 @@ class Full(Talking):
         elif event.event in ("progress", "answer"):
             self.rate.add(event)
             total = event.total or None
+            if event.details.get("earlier"):
+                # What was done before says nothing about the pace of now.
+                self.progress.reset(task, completed=event.done, total=total)
             self.progress.update(task, completed=event.done, total=total, extra=str(self.rate))
         elif event.event == "done":
             self._finish_stages_before(event)
@@ -204,11 +209,40 @@ class Full(Talking):
             self.progress.update(task, total=known.total or 1, completed=known.total or 1)
 
 
+def unfinished(record: dict[str, Any]) -> list[str]:
+    """How far a run came that has chosen nothing yet, and how it goes on."""
+    asked = record["queries"] * record["settings"]["orders"]
+    far = f" {record['answers']:,} of {asked:,} queries are answered." if asked else ""
+    head = f"Run {record['id']} is {record['state']}: nothing is chosen yet.{far}"
+    if record["state"] == "running":
+        return [head, f"Follow it: localsel attach {record['id']}"]
+    return [head, f"It goes on with: {command_line(record['settings'])}"]
+
+
+def command_line(stored: dict[str, Any]) -> str:
+    """The command that a run was started with, as far as it differs from the defaults."""
+    words = ["localsel", "run", stored["data"]]
+    for name, field in fields().items():
+        value = stored.get(name)
+        default = field.default if field.default is not MISSING else None
+        if name == "data" or value in (None, {}, [], False) or value == default:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, dict):
+            pairs = [f"{key}={each}" for key, each in value.items()]
+            value = pairs if name == "where" else ",".join(pairs)
+        if value is True:
+            words.append(flag)
+        for each in value if isinstance(value, list) else [] if value is True else [value]:
+            words += [flag, str(each)]
+    return " ".join(map(quote, words))
+
+
 def summary(record: dict[str, Any], out: Path | None) -> list[str]:
     """The run in a few lines."""
     seconds = sum(record["seconds_by_stage"].values())
     if not record["picked"]:
-        return [f"Run {record['id']} is {record['state']}: nothing is chosen yet."]
+        return unfinished(record)
     lines = [
         f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
         f" in {seconds:.1f} s (run {record['id']})."

@@ -11,10 +11,11 @@ import click
 
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
-from localsel.errors import UsageError
+from localsel.errors import LocalselError, UsageError
 from localsel.runs import chosen_rows
 from localsel.stages.export import EXPORTERS, Chosen, check_writable, export, format_of
 from localsel.store import Store
+from localsel.wording import counted
 
 EPILOG = """\b
 Examples:
@@ -34,19 +35,42 @@ tasks-001.json, tasks-002.json and so on. Bring answers back with `localsel impo
 @click.argument("run")
 @click.option("--to", "form", type=click.Choice(list(EXPORTERS)), help="[default: by the ending]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option("--force", is_flag=True, help="Also replace a file that somebody has filled in.")
 @workspace_option
-def command(run: str, form: str | None, out: Path, workspace: Path | None) -> None:
+def command(run: str, form: str | None, out: Path, force: bool, workspace: Path | None) -> None:
     """Write the instructions that RUN chose, best first."""
     check_writable(out)
     form = form or format_of(out)
     with closing(Store(home(workspace))) as store:
         _, chosen = picks_of(store, run)
+    if not force:
+        refuse_filled(out, chosen)
     written = export(chosen, form, out)
     parts = [path for path in written if path.suffix == out.suffix]
     named = str(parts[0]) if len(parts) == 1 else f"{parts[0]} … {parts[-1].name}"
     say(f"Wrote {len(chosen):,} picks to {named} ({form}).")
     for path in written[len(parts) :]:
         say(f"Wrote the labelling configuration to {path}.")
+
+
+def refuse_filled(out: Path, chosen: list[Chosen]) -> None:
+    """A day of annotation is not replaced by an empty sheet.
+
+    Raises:
+        UsageError: the file that is there has answers which are not the data's own.
+    """
+    from localsel.cli.import_labels import annotations_from
+
+    try:
+        found = annotations_from(out) if out.exists() else []
+    except LocalselError:
+        return  # nothing that anybody could import
+    own = {each.instruction.response for each in chosen}
+    if answers := [each for each in found if each.answer and each.answer not in own]:
+        raise UsageError(
+            f"{out} holds {counted(len(answers), 'answer')}.",
+            "Bring them home with `localsel import-labels`, or give --force.",
+        )
 
 
 def picks_of(store: Store, run: str) -> tuple[dict[str, Any], list[Chosen]]:

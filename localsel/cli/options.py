@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 
 from localsel.settings import (
+    FILES,
     Settings,
     Sourced,
     build,
@@ -55,8 +56,9 @@ def _option(name: str) -> Callable[[Command], Command]:
     flag = f"--{name.replace('_', '-')}"
     if bare is bool:
         return click.option(flag, name, is_flag=True, default=None, help=text)
-    if name == "where":
-        return click.option(flag, name, multiple=True, metavar=METAVARS[name], help=text)
+    if name in ("where", *FILES):
+        shown = METAVARS.get(name, "FILE")
+        return click.option(flag, name, multiple=True, metavar=shown, help=text)
     if get_origin(bare) is Literal:
         return click.option(flag, name, type=click.Choice(get_args(bare)), help=text)
     kind = click.Path() if Path in (bare, *get_args(bare)) else click.STRING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def command(runs: tuple[str, ...], yes: bool, workspace: Path | None) -> None:
         for run in found.values():
             if store.state(run) == "running":
                 raise UsageError(f"Run {run['run']} is running.", "Stop it first.")
+        if not yes and not sys.stdin.isatty():
+            raise UsageError("Nobody is here to say yes.", "Give --yes.")
         if not yes:
             click.confirm(f"Delete {', '.join(found)}?", abort=True, err=True)
         for name in found:

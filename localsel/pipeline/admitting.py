@@ -51,9 +51,9 @@ def admit(
     if not (settings.given or settings.include or settings.ban or settings.where):
         return Admission(tuple(instructions))
     reader = RowReader(course, identity, instructions)
-    given, annotated = reader.read("given", settings.given, strict=False)
-    include, _ = reader.read("include", settings.include, strict=True)
-    ban, _ = reader.read("ban", settings.ban, strict=False)
+    given, annotated = reader.read("given", strict=False)
+    include, _ = reader.read("include", strict=True)
+    ban, _ = reader.read("ban", strict=False)
     _refuse_contradiction(include, {"--given": given, "--ban": ban})
     outside = _elsewhere(course, identity) if settings.where else set[int]()
     yield from reader.notes
@@ -113,6 +113,6 @@ def _refuse_budget(settings: Settings, included: int, admitted: int) -> None:
         leave = " and ".join(f"--{flag}" for flag in used)
         raise UsageError(
             f"A budget of {settings.budget:,} is more than the"
-            f" {counted(included + admitted, 'instruction')} that {leave or '--include'} leave.",
-            "Choose a smaller --budget.",
+            f" {counted(included + admitted, 'instruction')} left by {leave or '--include'}.",
+            "Choose a smaller --budget, or leave more rows.",
         )

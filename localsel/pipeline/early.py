@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 from localsel.backends import BACKENDS
 from localsel.backends.base import Backend, Opening
 from localsel.errors import InputError, UsageError
 from localsel.methods.base import Method
 from localsel.pipeline.identity import Identity
-from localsel.settings import Settings
+from localsel.settings import FILES, Settings
 from localsel.stages.export import check_writable, format_of
 from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
@@ -38,12 +37,12 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
             f"The method {settings.method!r} has no model that could give a --reason.",
             "Leave --reason away.",
         )
-    for name in ("given", "include", "ban"):
-        path: Path | None = getattr(settings, name)
-        if path is not None and path.is_dir():
-            raise InputError(f"--{name}: {path} is a folder.", "Name one file in it.")
-        if path is not None and not path.is_file():
-            raise InputError(f"--{name}: there is no file {path}.", "Check the path.")
+    named = [(name, path) for name in FILES for path in getattr(settings, name)]
+    for flag, path in named:
+        if path.is_dir():
+            raise InputError(f"--{flag}: {path} is a folder.", "Name one file in it.")
+        if not path.is_file():
+            raise InputError(f"--{flag}: there is no file {path}.", "Check the path.")
     check_file(settings.data)
     if settings.out and settings.out.exists() and settings.out.samefile(settings.data):
         raise UsageError(f"--out {settings.out} is the data file itself.", "Choose another.")

@@ -17,7 +17,7 @@ from typing import Any
 from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.selectors import find_selector, is_scripted
-from localsel.settings import OUTSIDE_FINGERPRINT, Settings, fields
+from localsel.settings import FILES, OUTSIDE_FINGERPRINT, Settings, fields
 from localsel.stages.prompt import Template
 from localsel.store import Store
 
@@ -57,11 +57,14 @@ class Identity:
         return digest({"data": self.data, "map": settings.map, "encoding": settings.encoding})
 
     @cached_property
-    def said(self) -> dict[str, str]:
+    def said(self) -> dict[str, list[str]]:
         """The digests of the files that name rows, by flag."""
-        settings = self.settings
-        files = {"given": settings.given, "include": settings.include, "ban": settings.ban}
-        return {name: self.store.digest(path, file_sha256) for name, path in files.items() if path}
+        named = {name: getattr(self.settings, name) for name in FILES}
+        return {
+            name: [self.store.digest(path, file_sha256) for path in paths]
+            for name, paths in named.items()
+            if paths
+        }
 
     @cached_property
     def admission(self) -> str:
@@ -178,7 +181,7 @@ def _why_not(identity: Identity) -> str:
 
 
 # These may differ between two starts of the same run.
-NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", "given", "include", "ban"}
+NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", *FILES}
 
 
 def plain_default(name: str) -> object:

@@ -34,17 +34,26 @@ class RowReader:
     def row_of(self) -> dict[bytes, int]:
         return {text_digest(text): row for row, text in self.texts.items()}
 
-    def read(self, name: str, path: Path | None, strict: bool) -> tuple[set[int], list[str]]:
-        """The rows that a file names, and the texts that it holds, in its own order.
+    def read(self, name: str, strict: bool) -> tuple[set[int], list[str]]:
+        """The rows that the files of a flag name, and the texts that they hold, in their order.
 
         A text that the pool does not have is refused where `strict`, and else only told.
 
         Raises:
             InputError: the file cannot be read, or changed since the run was named after it.
         """
-        if path is None:
-            return set(), []
-        digest = self.identity.said[name]
+        rows, texts = set[int](), dict[str, None]()
+        for path, digest in zip(self._files(name), self.identity.said.get(name, []), strict=True):
+            found, held = self._read(name, path, digest, strict)
+            rows |= found
+            texts |= dict.fromkeys(held)
+        return rows, list(texts)
+
+    def _files(self, name: str) -> Sequence[Path]:
+        files: Sequence[Path] = getattr(self.course.settings, name)
+        return files
+
+    def _read(self, name: str, path: Path, digest: str, strict: bool) -> tuple[set[int], list[str]]:
         if (numbers := row_numbers(path)) is not None:
             named = dict.fromkeys(self._distinct(path, number) for number in numbers)
             rows, texts = set(named), [self.texts[row] for row in named]

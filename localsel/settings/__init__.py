@@ -6,6 +6,7 @@ sources ─values→ checked values ─options→ Settings
 from __future__ import annotations
 
 from localsel.settings.options import (
+    FILES,
     OUTSIDE_FINGERPRINT,
     Display,
     Settings,
@@ -19,6 +20,7 @@ from localsel.settings.sources import gather, known, read_environment, read_file
 from localsel.settings.values import Sourced, build, check, expected
 
 __all__ = [
+    "FILES",
     "OUTSIDE_FINGERPRINT",
     "Display",
     "Settings",

@@ -13,6 +13,7 @@ from localsel.settings.places import default_workspace
 
 Grouping = Literal["coreset", "diverse", "similar", "random"]
 Count = Annotated[int, Meta(ge=1)]
+Files = tuple[Path, ...]
 Display = Literal["auto", "full", "plain", "json", "none"]
 
 
@@ -75,17 +76,17 @@ class Settings:
     ] = 0.0
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="Of everything that is drawn.")] = 0
     given: Annotated[
-        Path | None,
+        Files,
         Meta(description="Annotated already: never picked, and CoreSet's centres from the start."),
-    ] = None
+    ] = ()
     where: Annotated[
         dict[str, str],
         Meta(description="Only rows with this value in this column; may be given several times."),
     ] = field(default_factory=dict)
     include: Annotated[
-        Path | None, Meta(description="Rows that are picked in any case, as part of the budget.")
-    ] = None
-    ban: Annotated[Path | None, Meta(description="Rows that are never picked.")] = None
+        Files, Meta(description="Rows that are picked in any case, as part of the budget.")
+    ] = ()
+    ban: Annotated[Files, Meta(description="Rows that are never picked.")] = ()
     map: Annotated[
         dict[str, str],
         Meta(description="Columns: instruction=COL,input=COL,response=COL. [default: guessed]"),
@@ -129,8 +130,10 @@ class Settings:
         return self.workspace or default_workspace()
 
 
+# Of these there may be several.
+FILES = ("given", "include", "ban")
 # Relative to the current folder, or to the settings file that names them.
-PATHS = ("embedder", "given", "include", "ban", "out", "workspace")
+PATHS = ("embedder", *FILES, "out", "workspace")
 
 # What cannot change which rows are chosen, and so does not enter a run's fingerprint. The data,
 # the models, the prompt and the files of rows enter by their content instead of by their path.

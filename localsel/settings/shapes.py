@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from localsel.settings.options import describe, hints
+from localsel.settings.options import FILES, Files, describe, hints
 
 
 def schema() -> dict[str, Any]:
@@ -31,6 +31,7 @@ ALSO: dict[str, list[dict[str, object]]] = {
     "near_duplicates": [{"enum": ["off", False]}],
     "max_bad_rows": [{"type": "string", "pattern": "^[0-9.]+%$"}],
     "max_fallback": [{"type": "string", "pattern": "^[0-9.]+%$"}],
+    **{name: [{"type": "string"}] for name in FILES},
     "trim": [{"type": "string", "pattern": "^[0-9.]+%$"}],
     "map": [{"type": "string", "pattern": "="}],
     "where": [{"type": "string", "pattern": "="}],
@@ -47,6 +48,8 @@ def shapes(hint: Any) -> list[dict[str, Any]]:
 def _plain(hint: Any) -> Any:
     """JSON has no paths: they are strings there."""
     bare, meta = hint.__origin__, hint.__metadata__
+    if bare == Files:
+        return Annotated[(tuple[str, ...], *meta)]
     if bare is Path:
         return Annotated[(str, *meta)]
     return Annotated[(str | None, *meta)] if bare == Path | None else hint

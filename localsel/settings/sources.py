@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localsel.errors import UsageError
-from localsel.settings.options import PATHS, fields
+from localsel.settings.options import FILES, PATHS, fields
 from localsel.settings.places import user_file
 from localsel.settings.values import Sourced
 
@@ -53,6 +53,8 @@ def read_file(path: Path) -> dict[str, Sourced]:
 
 def _beside(path: Path, name: str, value: object) -> object:
     """A relative path means one beside the settings file; a model may also be a mere name."""
+    if isinstance(value, list) and name in FILES:
+        return [_beside(path, name, each) for each in value]
     if not isinstance(value, str) or not value or value.startswith("~"):
         return value
     there = path.parent / value

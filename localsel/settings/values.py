@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from localsel.errors import UsageError
-from localsel.settings.options import PATHS, Settings, hints
+from localsel.settings.options import FILES, PATHS, Settings, hints
 from localsel.settings.shapes import shapes
 
 
@@ -43,6 +43,12 @@ def _path(value: object) -> object:
     if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
         raise RuntimeError("its name is not UTF-8; rename it")
     return path
+
+
+def _files(value: object) -> object:
+    """One path or several."""
+    several = value if isinstance(value, list | tuple) else [value]
+    return [_path(each) for each in several]
 
 
 def _share(value: object) -> object:
@@ -81,6 +87,7 @@ def _conditions(value: object) -> object:
 
 PARSERS: dict[str, Parser] = {
     **dict.fromkeys(("data", *PATHS), _path),
+    **dict.fromkeys(FILES, _files),
     **dict.fromkeys(("max_bad_rows", "max_fallback", "trim"), _share),
     "near_duplicates": _threshold,
     "map": _columns,

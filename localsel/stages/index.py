@@ -167,7 +167,7 @@ def hnsw_search(vectors: Vectors, path: Path, seed: int) -> Generator[Progress, 
 
     def search(rows: Rows, count: int) -> tuple[Rows, Vectors]:
         # ef is not saved with an index, and has to be at least the number of neighbours.
-        index.set_ef(max(64, 2 * count))
+        index.set_ef(max(48, 2 * count))
         try:
             near, distances = index.knn_query(vectors[rows], k=count)
         except RuntimeError:

@@ -91,6 +91,7 @@ def _lock(file: IO[str], run: str) -> None:
         except OSError as error:
             if time.monotonic() > ends:
                 raise UsageError(
-                    f"Another process is working on run {run}.", "Wait for it to end."
+                    f"Another process is working on run {run}.",
+                    f"Wait for it, or end it with `localsel stop {run}`.",
                 ) from error
             time.sleep(0.02)

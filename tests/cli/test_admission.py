@@ -49,6 +49,16 @@ def test_given_rows_are_centres_and_never_picked(
     assert near
 
 
+def test_several_files_are_given_together(choose: Choose, tmp_path: Path) -> None:
+    files = [tmp_path / "first.txt", tmp_path / "second.txt"]
+    for number, file in enumerate(files):
+        file.write_text(f"{number}\n{number + 10}")
+    done = choose("--given", files[0], "--given", files[1], "--json")
+    assert done.code == 0, done.stderr
+    assert done.document["given"] == 4
+    assert {0, 10, 1, 11} <= set(reasons(done.document))
+
+
 def test_given_instructions_from_elsewhere_are_centres_too(choose: Choose, tmp_path: Path) -> None:
     file = tmp_path / "annotated.json"
     file.write_text(json.dumps([{"instruction": f"Count to {n} in Latin."} for n in range(2, 9)]))
@@ -148,7 +158,7 @@ def test_the_same_files_are_the_same_run_and_other_files_another(
         ("--include b", {"b": '["Not in the pool at all."]'}, "row 0: this instruction is not in"),
         ("--where colour=red", {}, "has a column 'colour'. Its columns: instruction, input, topic"),
         ("--where colour", {}, "--where colour: expected COLUMN=VALUE, each column once."),
-        ("--where topic=nowhere", {}, "more than the 0 instructions that --where leave"),
+        ("--where topic=nowhere", {}, "more than the 0 instructions left by --where."),
         ("--where topic=a --where topic=b", {}, "expected COLUMN=VALUE, each column once"),
         ("--ban b", {"b": "9" * 5000}, "there is no row 99999999999999999999 in"),
         ("--ban b", {"b": "1\n" * 3000 + "and not 2"}, "b"),

@@ -296,3 +296,23 @@ def test_the_help_shows_examples(localsel: Command, name: str) -> None:
     done = localsel(name, "--help")
     assert done.code == 0
     assert f"  localsel {name} last" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "markdown"])
+def test_a_file_that_is_filled_in_is_not_replaced(
+    localsel: Command, finished: Finished, tmp_path: Path, form: str
+) -> None:
+    file = tmp_path / f"picks{ENDINGS.get(form, '.' + form)}"
+    where = ("--out", file, "--workspace", finished.workspace)
+    line = ("export", finished.id, "--to", form, *where)
+    assert localsel(*line).code == 0
+    assert localsel(*line).code == 0
+    row = finished.picks[0]["_localsel"]["row"]
+    fill(form, file, {row: "An answer."}).replace(file)
+    filled = file.read_bytes()
+    refused = localsel(*line)
+    assert refused.code == 2, refused.stderr
+    assert f"{file} holds 1 answer. Bring them home with" in refused.complaint
+    assert file.read_bytes() == filled
+    assert localsel(*line, "--force").code == 0
+    assert file.read_bytes() != filled

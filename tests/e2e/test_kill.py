@@ -148,8 +148,9 @@ def test_a_second_process_on_the_same_run_is_refused(
                 os.kill(first.pid, signal.SIGCONT)
                 held = True
     assert first.returncode == 0
-    sentence = f"Another process is working on run {event['run']}. Wait for it to end."
-    assert (second.code, second.complaint) == (2, f"localsel: {sentence}")
+    sentence = f"Another process is working on run {event['run']}. Wait for it, or end it with"
+    assert second.code == 2
+    assert second.complaint.startswith(f"localsel: {sentence} `localsel stop")
     assert (refused.code, refused.complaint) == (
         2,
         f"localsel: Run {event['run']} is running. Stop it first.",

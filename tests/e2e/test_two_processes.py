@@ -35,7 +35,8 @@ def test_the_second_on_a_run_is_refused_and_the_first_goes_on_undisturbed(
     run, _ = run_of(seen)
     assert held and (second.code, second.stdout) == (USAGE, "")
     assert second.stderr == (
-        f"localsel: Another process is working on run {run}. Wait for it to end.\n"
+        f"localsel: Another process is working on run {run}. Wait for it, or end it with `localsel"
+        f" stop {run}`.\n"
     )
     assert first.returncode == 0
     assert text_of(out, run) == calm_model.text

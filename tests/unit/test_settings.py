@@ -189,7 +189,7 @@ def test_a_relative_path_in_a_file_is_one_beside_the_file(
         'ban = "no.txt"\nout = "/there.csv"\nworkspace = "~/w"\nmodel = "gemma.gguf"'
     )
     found = {name: check(name, sourced, hints()[name]) for name, sourced in read_file(path).items()}
-    assert found["ban"] == tmp_path / "no.txt"
+    assert found["ban"] == (tmp_path / "no.txt",)
     assert found["out"] == Path("/there.csv")
     assert found["workspace"] == Path.home() / "w"
     assert found["model"] == str(tmp_path / "gemma.gguf")

@@ -294,7 +294,8 @@ def test_a_second_writer_in_another_process_is_refused(store: Store) -> None:
     run = begin(store)
     with store.lock(run):
         answer = in_another_process(HOLD, store.home, run)
-    assert answer == f"running\nAnother process is working on run {run}. Wait for it to end."
+    assert answer.startswith(f"running\nAnother process is working on run {run}. Wait for it, or")
+    assert answer.endswith(f"`localsel stop {run}`.")
 
 
 def test_a_lock_ends_with_its_holder(store: Store) -> None:
