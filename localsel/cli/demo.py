@@ -33,20 +33,23 @@ def command(workspace: Path | None) -> None:
     there = f" --workspace {quote(str(workspace))}" if workspace else ""
     say("The bundled pool, and toy selectors that are here to show how it works.")
     chosen: dict[str, list[Chosen]] = {}
+    names: dict[str, str] = {}
     for model in models:
         say(f"── {model.stem}")
         record = follow(settings_of(model, folder))
         with closing(Store(folder)) as store:
             run = store.run(str(record["id"]))
+            names[model.stem] = run["run"]
             chosen[model.stem] = chosen_rows(store, run)
             marked = [
                 str(store.columns(run["pool"], instruction.row)["quality"])
                 for instruction in store.instructions(run["pool"])
             ]
-    say(f"── what {models[-1].stem} chose first")
-    print_picks(chosen[models[-1].stem][:SHOWN])
+    first = models[0].stem
+    say(f"── what {first} chose first")
+    print_picks(chosen[first][:SHOWN])
     compare(chosen, marked)
-    say(f"Look closer: localsel show {record['id']}{there}")
+    say(f"Look closer: localsel show {names[first]}{there}")
 
 
 def settings_of(model: Path, folder: Path) -> Settings:
