@@ -35,7 +35,8 @@ def command(context: click.Context, workspace: Path | None, as_json: bool) -> No
     if as_json:
         print_json(found)
     elif found:
-        print_table(["model", "MiB", "path"], [list(row.values()) for row in found])
+        rows = [[row["name"], f"{row['mebibytes']:.1f}", row["path"]] for row in found]
+        print_table(["model", "MiB", "path"], rows)
     else:
         say("No GGUF file here. `localsel models add FILE` takes one up; --model takes any path.")
 

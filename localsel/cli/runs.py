@@ -32,7 +32,9 @@ def command(context: click.Context, workspace: Path | None, as_json: bool) -> No
         print_json(rows)
     elif rows:
         keys = ("id", "state", "started", "method", "selector", "budget", "data")
-        print_table(list(keys), [[row[key] for key in keys] for row in rows], one_line=6)
+        # Without the year there is room for the file's name in a narrow terminal.
+        shown = [row | {"started": row["started"][5:]} for row in rows]
+        print_table(list(keys), [[row[key] for key in keys] for row in shown], one_line=6)
     else:
         say(f"No runs yet in {home(workspace)}. Try `localsel demo`.")
 
