@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from localsel.errors import UsageError
@@ -19,6 +19,8 @@ GIVEN = "annotated already (--given)"
 BANNED = "banned (--ban)"
 ELSEWHERE = "not what --where asks for"
 INCLUDED = "picked by --include"
+
+TOLD, LONGEST = 5, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,12 @@ def _refuse_contradiction(include: set[int], out: Mapping[str, set[int]]) -> Non
 def _elsewhere(course: Course, identity: Identity) -> set[int]:
     """Rows of which no exact duplicate has the values in its columns that --where wants."""
     wanted, rows, inside = course.settings.where, set[int](), set[int]()
-    never = set(wanted)
+    never, seen = set(wanted), dict[str, dict[str, None]]()
     for row, columns in course.store.all_columns(identity.pool):
         found = {name: lookup(columns, name) for name in wanted}
         never -= {name for name, value in found.items() if value is not None or name in columns}
+        for name, value in found.items():
+            seen.setdefault(name, {})[plain_text(value)] = None
         rows.add(row)
         if all(plain_text(found[name]) == value for name, value in wanted.items()):
             inside.add(row)
@@ -93,7 +97,19 @@ def _elsewhere(course: Course, identity: Identity) -> set[int]:
             f"--where: no row of {course.settings.data} has a column {min(never)!r}.",
             f"Its columns: {', '.join(columns)}.",
         )
+    for name, value in wanted.items():
+        if value not in seen[name]:
+            raise UsageError(
+                f"--where: no row of {course.settings.data} has {name}={value}.",
+                f"Values there: {_some(seen[name])}.",
+            )
     return rows - inside
+
+
+def _some(values: Iterable[str]) -> str:
+    """A few short values, for a person."""
+    first = [value[:LONGEST] for value in values if value][: TOLD + 1]
+    return ", ".join(first[:TOLD]) + (" …" if len(first) > TOLD else "")
 
 
 def plain_text(value: object) -> str:
