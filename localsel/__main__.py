@@ -52,7 +52,8 @@ def _explain(error: Exception) -> int:
             return 130
         case click.ClickException():
             # It quotes what was typed, which may be the name of anybody's file.
-            vars(error)["message"] = "\n".join(map(visible, error.message.split("\n")))
+            if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+                vars(error)["message"] = visible(error.message)
             error.show()
             return error.exit_code
         case _:

@@ -76,10 +76,11 @@ class Database:
         path = home / "localsel.db"
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for folder in ("vectors", "indexes", "locks", "logs"):
-                (home / folder).mkdir(exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self._database = self._open(path.absolute().as_uri() + "?mode=rw")
+            # Not before: nothing is put beside a database that is not ours.
+            for folder in ("vectors", "indexes", "locks", "logs"):
+                (home / folder).mkdir(exist_ok=True, mode=0o700)
         except FileExistsError as error:
             what = f"The workspace {home}" if error.filename == str(home) else error.filename
             raise WorkspaceError(
