@@ -11,8 +11,8 @@ from localsel.errors import LocalselError
 STOPPED = "localsel: stopped; what was done is kept; `localsel run` goes on from there."
 
 
-def main() -> None:
-    """Runs one command; every expected failure is one sentence on stderr."""
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command, that of the process by default; expected failures are one sentence."""
     from localsel.cli import localsel
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -21,7 +21,7 @@ def main() -> None:
         signal.signal(signal.SIGHUP, _interrupt)
     try:
         # Where a command ends with click's `Exit`, its code comes back as a value.
-        code = localsel(standalone_mode=False) or 0
+        code = localsel(arguments, standalone_mode=False) or 0
     except Exception as error:  # noqa: BLE001 - the outermost frame decides how each kind ends
         code = _explain(error)
     except KeyboardInterrupt:

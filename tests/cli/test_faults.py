@@ -7,7 +7,6 @@ import shlex
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -58,9 +57,8 @@ def here(
     for name, value in localsel.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(localsel.folder)
-    monkeypatch.setattr(sys, "argv", ["localsel", *words])
     with signals_kept(), pytest.raises(SystemExit) as ended:
-        main()
+        main(words)
     assert isinstance(ended.value.code, int)
     return Done(ended.value.code, *capfd.readouterr())
 
