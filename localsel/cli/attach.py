@@ -8,8 +8,8 @@ from typing import get_args
 
 import click
 
-from localsel.cli.detached import find_log, last_words, watch
-from localsel.cli.display import open_display
+from localsel.cli.detached import find_log, follow, last_words
+from localsel.cli.display import open_display, watch
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.cli.run import OVER_LIMIT
@@ -41,10 +41,11 @@ def command(run: str, display: Display, workspace: Path | None) -> None:
         shown = open_display(display)
         try:
             # The lock, not the state: a run is over when it has said so.
-            record = watch(log, lambda: store.is_locked(name), shown)
+            ended = watch(follow(log, lambda: store.is_locked(name)), shown)
         except KeyboardInterrupt:
             say(f"Run {name} goes on. Stop it with `localsel stop {name}`.")
             raise click.exceptions.Exit(STOPPED) from None
+        record = ended.get("record")
         state = store.state(store.run(name))
         if record is None and state in ENDED:
             # Another process finished it, which has no log.

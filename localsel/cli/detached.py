@@ -15,7 +15,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from localsel.cli.display import Display
 from localsel.errors import LocalselError, WorkspaceError
 from localsel.events import Event
 from localsel.store import Store
@@ -136,14 +135,3 @@ def follow(log: Path, is_alive: Callable[[], bool]) -> Iterator[Event]:
             if not alive:
                 return
             time.sleep(EVERY)
-
-
-def watch(log: Path, is_alive: Callable[[], bool], display: Display) -> dict[str, Any] | None:
-    """Shows a run until its end; its record, or None if it did not come to one."""
-    with display:
-        for event in follow(log, is_alive):
-            display.show(event)
-            if event.event == "done":
-                record: dict[str, Any] = dict(event.details["record"])  # type: ignore[call-overload]
-                return record
-    return None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from dataclasses import MISSING
+from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from localsel.cli.output import json_text, say, visible
+from localsel.cli.summary import summary
 from localsel.events import STAGES, Event
-from localsel.settings import fields
 
 VERBS = {
     "load": "Load",
@@ -39,6 +38,16 @@ def open_display(kind: Literal["auto", "full", "plain", "json", "none"]) -> Disp
             return Silent()
         case _:
             return Plain()
+
+
+def watch(events: Iterator[Event], display: Display) -> dict[str, Any]:
+    """Shows every event until the last, `done`; its details, or nothing if it does not come."""
+    with display:
+        for event in events:
+            display.show(event)
+            if event.event == "done":
+                return dict(event.details)
+    return {}
 
 
 class Display(ABC):
@@ -207,63 +216,3 @@ class Full(Talking):
         known = next(each for each in self.progress.tasks if each.id == task)
         if known.visible and not known.finished:
             self.progress.update(task, total=known.total or 1, completed=known.total or 1)
-
-
-def unfinished(record: dict[str, Any]) -> list[str]:
-    """How far a run came that has chosen nothing yet, and how it goes on."""
-    asked = record["queries"] * record["settings"]["orders"]
-    far = f" {record['answers']:,} of {asked:,} queries are answered." if asked else ""
-    head = f"Run {record['id']} is {record['state']}: nothing is chosen yet.{far}"
-    if record["state"] == "running":
-        return [head, f"Follow it: localsel attach {record['id']}"]
-    return [head, f"It goes on with: {command_line(record['settings'])}"]
-
-
-def command_line(stored: dict[str, Any]) -> str:
-    """The command that a run was started with, as far as it differs from the defaults."""
-    words = ["localsel", "run", stored["data"]]
-    for name, field in fields().items():
-        value = stored.get(name)
-        default = field.default if field.default is not MISSING else None
-        if name == "data" or value in (None, {}, [], False) or value == default:
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        if isinstance(value, dict):
-            pairs = [f"{key}={each}" for key, each in value.items()]
-            value = pairs if name == "where" else ",".join(pairs)
-        if value is True:
-            words.append(flag)
-        for each in value if isinstance(value, list) else [] if value is True else [value]:
-            words += [flag, str(each)]
-    return " ".join(map(quote, words))
-
-
-def summary(record: dict[str, Any], out: Path | None) -> list[str]:
-    """The run in a few lines."""
-    seconds = sum(record["seconds_by_stage"].values())
-    if not record["picked"]:
-        return unfinished(record)
-    lines = [
-        f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
-        f" in {seconds:.1f} s (run {record['id']})."
-    ]
-    if record["bad_rows"]:
-        lines.append(f"{record['bad_rows']:,} broken rows were skipped; see show --json.")
-    if record["queries"]:
-        lines.append(
-            f"{record['clusters']:,} clusters, {record['queries']:,} queries,"
-            f" {record['prompt_tokens']:,} prompt tokens,"
-            f" {record['abstained']:,} unanswered, {record['fallbacks']:,} fallbacks."
-        )
-    if record["random_radius"] is not None:
-        lines.append(
-            f"Clusters: radius {record['radius']:.3f} (random"
-            f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
-            f" (random {record['random_mean_distance']:.3f})."
-        )
-    lines.append(f"{record['connections_attempted']} connections attempted.")
-    home = record["settings"]["workspace"]
-    there = f" --workspace {quote(home)}" if home else ""
-    next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
-    where = f"Written to {out}." if out else next_step
-    return [*lines, where]

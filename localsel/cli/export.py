@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
 
+from localsel.annotated import annotations_from
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.errors import LocalselError, UsageError
 from localsel.runs import chosen_rows
 from localsel.stages.export import EXPORTERS, Chosen, check_writable, export, format_of
+from localsel.stages.export.annotation import Annotation
 from localsel.store import Store
 from localsel.wording import counted
 
@@ -42,9 +45,9 @@ def command(run: str, form: str | None, out: Path, force: bool, workspace: Path 
     check_writable(out)
     form = form or format_of(out)
     with closing(Store(home(workspace))) as store:
-        _, chosen = picks_of(store, run)
-    if not force:
-        refuse_filled(out, chosen)
+        found, chosen = picks_of(store, run)
+        if not force:
+            refuse_filled(out, found, store)
     written = export(chosen, form, out)
     parts = [path for path in written if path.suffix == out.suffix]
     named = str(parts[0]) if len(parts) == 1 else f"{parts[0]} … {parts[-1].name}"
@@ -53,22 +56,32 @@ def command(run: str, form: str | None, out: Path, force: bool, workspace: Path 
         say(f"Wrote the labelling configuration to {path}.")
 
 
-def refuse_filled(out: Path, chosen: list[Chosen]) -> None:
+def refuse_filled(out: Path, run: dict[str, Any], store: Store) -> None:
     """A day of annotation is not replaced by an empty sheet.
 
     Raises:
         UsageError: the file that is there has answers which are not the data's own.
     """
-    from localsel.cli.import_labels import annotations_from
-
     try:
         found = annotations_from(out) if out.exists() else []
     except LocalselError:
         return  # nothing that anybody could import
-    own = {each.instruction.response for each in chosen}
-    if answers := [each for each in found if each.answer and each.answer not in own]:
+    pools = {each["run"]: each["pool"] for each in store.runs()}
+
+    @cache
+    def own(pool: str | None) -> dict[object, str]:
+        """The data's own responses, by row and by what was asked."""
+        rows = store.instructions(pool) if pool else ()
+        asked: dict[object, str] = {(each.instruction, each.input): each.response for each in rows}
+        return asked | {each.row: each.response for each in rows}
+
+    def is_written(each: Annotation) -> bool:
+        known = own(pools.get(each.run or run["run"]))
+        return each.answer not in ("", known.get(each.asked if each.row is None else each.row))
+
+    if written := sum(map(is_written, found)):
         raise UsageError(
-            f"{out} holds {counted(len(answers), 'answer')}.",
+            f"{out} holds {counted(written, 'answer')}.",
             "Bring them home with `localsel import-labels`, or give --force.",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +10,14 @@ from typing import Any
 
 import click
 
+from localsel.annotated import annotations_from
 from localsel.cli.export import picks_of
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, say
 from localsel.errors import InputError, UsageError
 from localsel.stages.export import Chosen, check_writable, export
 from localsel.stages.export.annotation import Annotation, same_run
-from localsel.stages.export.annotations import annotations_in_sheet, annotations_of
 from localsel.stages.export.joining import Joined, Keep, join
-from localsel.stages.export.sheet import run_of
-from localsel.stages.export.spreadsheet import restored
-from localsel.stages.load import BadRow
-from localsel.stages.load.formats import Format, recognise_format
-from localsel.stages.load.sources import Source, open_source
 from localsel.store import Store
 
 TOLD = 5
@@ -81,42 +76,6 @@ def _refuse_overwriting(out: Path, files: Iterable[Path]) -> None:
     check_writable(out)
     if out.resolve() in [path.resolve() for path in files]:
         raise UsageError(f"{out} holds the annotations.", "Give another --out.")
-
-
-def annotations_from(
-    path: Path, column: str | None = None, encoding: str | None = None
-) -> list[Annotation]:
-    """Every annotation in a file, whatever it comes from."""
-    source = open_source(path, encoding)
-    if source.encoding and (text := _sheet(source)):
-        return annotations_in_sheet(path, text)
-    return annotations_of(path, _records(source, recognise_format(source)), column)
-
-
-def _sheet(source: Source) -> str:
-    """The text of a Markdown sheet; of another file nothing."""
-    with source.text(newline="") as stream:
-        start = stream.read(1000)
-        if run_of(start) is not None:
-            return start + stream.read()
-    if source.path.suffix.lower() == ".md":
-        raise InputError(
-            f"{source.path} has lost its first line, `<!-- localsel sheet … -->`.",
-            "Export the sheet again and copy that line.",
-        )
-    return ""
-
-
-def _records(source: Source, form: Format) -> Iterator[tuple[str, object]]:
-    """Each record with its place. A broken one is refused: an answer may be in it."""
-    for record in form.read(source):
-        place = f"line {record.line}" if record.line else f"record {record.row + 1}"
-        if isinstance(record, BadRow):
-            raise InputError(f"{source.path}, {place}: {record.reason}.", "Mend it there.")
-        value = record.value
-        if form.name in ("csv", "tsv") and isinstance(value, dict):
-            value = restored(value)
-        yield place, value
 
 
 def _refuse_strangers(annotations: Iterable[Annotation], run: dict[str, Any], store: Store) -> None:

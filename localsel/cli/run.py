@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from shlex import quote
 
 import click
 
-from localsel.cli.display import open_display
+from localsel.cli.display import open_display, watch
 from localsel.cli.options import settings_from, settings_options
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
-from localsel.events import Event
 from localsel.settings import Settings
 
 OVER_LIMIT = 4
@@ -71,13 +69,8 @@ def rehearse(settings: Settings, as_json: bool) -> None:
     from localsel.cli.estimate import print_estimate
     from localsel.pipeline.rehearsal import rehearse
 
-    estimate: dict[str, object] = {}
-    display = open_display(settings.display)
-    with display, closing(rehearse(settings)) as events:
-        for event in events:
-            display.show(event)
-            if event.event == "done":
-                estimate = dict(event.details["plan"])  # type: ignore[call-overload]
+    with closing(rehearse(settings)) as events:
+        estimate = watch(events, open_display(settings.display))["plan"]
     if as_json:
         print_json(estimate)
     elif settings.display != "json":
@@ -108,17 +101,8 @@ def follow(settings: Settings) -> dict[str, object]:
     """Drives one run to its end on the chosen display; returns its record."""
     from localsel.pipeline import run
 
-    return watch(run(settings), settings)
-
-
-def watch(events: Generator[Event, None, None], settings: Settings) -> dict[str, object]:
-    """Shows every event; the record is in the last."""
-    record: dict[str, object] = {}
     display = open_display(settings.display)
-    with display, closing(events):
-        for event in events:
-            display.show(event)
-            if event.event == "done":
-                record = dict(event.details["record"])  # type: ignore[call-overload]
+    with closing(run(settings)) as events:
+        record: dict[str, object] = watch(events, display)["record"]
     display.summarise(record, settings.out)
     return record

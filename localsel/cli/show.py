@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from localsel.cli.display import summary
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, print_table, say
+from localsel.cli.summary import summary
 from localsel.runs import chosen_rows, run_record
 from localsel.stages.export import Chosen
 from localsel.store import Store

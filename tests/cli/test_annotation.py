@@ -316,3 +316,28 @@ def test_a_file_that_is_filled_in_is_not_replaced(
     assert file.read_bytes() == filled
     assert localsel(*line, "--force").code == 0
     assert file.read_bytes() != filled
+
+
+def test_responses_that_the_data_came_with_are_nobody_s_work(
+    localsel: Command, tmp_path: Path, workspace: Path
+) -> None:
+    pools = {}
+    for name in ("one", "two"):
+        rows = [
+            {"instruction": f"{name} {n}", "input": "", "output": f"{name} {n}."} for n in range(9)
+        ]
+        pools[name] = tmp_path / f"{name}.jsonl"
+        pools[name].write_text("".join(json.dumps(row) + "\n" for row in rows))
+        line = ("run", pools[name], "--budget", 4, "--method", "random", "--workspace", workspace)
+        assert localsel(*line, "--out", tmp_path / "picks.jsonl").code == 0
+        # The other's picks are there, with the responses of their own data.
+        exported = localsel(
+            "export", "last", "--out", tmp_path / "picks.jsonl", "--workspace", workspace
+        )
+        assert exported.code == 0, exported.stderr
+    one = json.loads(localsel("runs", "--json", "--workspace", workspace).stdout)[-1]["id"]
+    line = ("export", one, "--out", tmp_path / "picks.jsonl", "--workspace", workspace)
+    assert localsel(*line).code == 0
+    text = (tmp_path / "picks.jsonl").read_text()
+    (tmp_path / "picks.jsonl").write_text(text.replace('"output": "one', '"output": "ONE', 1))
+    assert "holds 1 answer." in localsel(*line).complaint
