@@ -42,12 +42,14 @@ def open_display(kind: Literal["auto", "full", "plain", "json", "none"]) -> Disp
 
 def watch(events: Iterator[Event], display: Display) -> dict[str, Any]:
     """Shows every event until the last, `done`; its details, or nothing if it does not come."""
+    last: dict[str, Any] = {}
     with display:
+        # To the end: a generator that is left at its last event has not ended its run.
         for event in events:
             display.show(event)
             if event.event == "done":
-                return dict(event.details)
-    return {}
+                last = dict(event.details)
+    return last
 
 
 class Display(ABC):
