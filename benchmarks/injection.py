@@ -78,7 +78,7 @@ class Reader:
 
     def __init__(self, backend: LlamaCppBackend) -> None:
         self._backend = backend
-        self._fitter = Fitter(backend, find_template("published"), None)
+        self._fitter = Fitter([backend], find_template("published"), None)
 
     def pick(self, texts: list[str]) -> int:
         prompt, _ = self._fitter.fit(texts, 1)

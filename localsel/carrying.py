@@ -38,6 +38,10 @@ class Facts(msgspec.Struct):
     seconds_by_stage: dict[str, float] = {}
     connections_attempted: int = 0
     given: int = 0
+    sharing: dict[str, Any] = {}
+    queries: int = 0
+    wanted: int = 0
+    peak_memory: int = 0
 
 
 def settings_of(stored: dict[str, object]) -> None:
@@ -93,8 +97,8 @@ def load_run(store: Store, path: Path) -> str:
         if stored["plan"]:
             store.plan(stored["plan"])
         store.answers(run)
-        if len(picks) not in (0, record["budget"]):
-            raise ValueError(f"{len(picks)} picks for a budget of {record['budget']}")
+        if len(picks) not in (0, record["wanted"]):
+            raise ValueError(f"{len(picks)} picks where {record['wanted']} are wanted")
 
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,6 +29,11 @@ class Instruction:
     def text(self) -> str:
         """What is embedded and shown to a selector: the instruction and, below it, its input."""
         return f"{self.instruction}\n{self.input}" if self.input else self.instruction
+
+
+def text_digest(text: str) -> bytes:
+    """What identifies an instruction's text in caches and among duplicates."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 @dataclass(frozen=True, slots=True)

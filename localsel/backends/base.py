@@ -54,23 +54,14 @@ class Choice:
     seconds: float
 
 
-class Backend(ABC):
-    """Runs one selector. Opened by `pipeline`, handed to a method, closed by `pipeline`.
+class Reader(ABC):
+    """The half of a backend that reads: counts tokens and cuts texts, and asks nothing.
 
-    `repeatable` says whether the same prompts give the same bits; the run record passes it on.
+    Attributes:
+        context: tokens that a prompt and its answer may have together.
     """
 
-    repeatable: bool = True
     context: int
-
-    @classmethod
-    @abstractmethod
-    def open(cls, opening: Opening) -> Self:
-        """Loads the model and runs the canary.
-
-        Raises:
-            BackendError: the model cannot be used, or its answers cannot be constrained.
-        """
 
     @abstractmethod
     def count(self, text: str) -> int:
@@ -92,6 +83,36 @@ class Backend(ABC):
     def shorten(self, text: str, room: int) -> str:
         """`text` cut to about `room` tokens: two thirds from its start, one third from its end."""
 
+    def close(self) -> None:
+        """Gives the memory back. The default has none to give."""
+
+
+class Backend(Reader):
+    """Runs one selector. Opened by `pipeline`, handed to a method, closed by `pipeline`.
+
+    `repeatable` says whether the same prompts give the same bits; the run record passes it on.
+    """
+
+    repeatable: bool = True
+
+    @classmethod
+    @abstractmethod
+    def open(cls, opening: Opening) -> Self:
+        """Loads the model and runs the canary.
+
+        Raises:
+            BackendError: the model cannot be used, or its answers cannot be constrained.
+        """
+
+    @classmethod
+    def open_reader(cls, opening: Opening) -> Reader:
+        """What reads as the open model does, without its weights where that can be had.
+
+        Raises:
+            BackendError: the model cannot be used.
+        """
+        return cls.open(opening)
+
     @abstractmethod
     def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
         """Answers in the order of asking. A failed one is yielded, not raised: others go on."""
@@ -102,9 +123,6 @@ class Backend(ABC):
 
         Nothing constrains it, and nothing that is chosen may depend on it.
         """
-
-    def close(self) -> None:
-        """Gives the memory back. The default has none to give."""
 
 
 def take(scores: NDArray[np.float64], ask: Ask, turn: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.backends.base import Ask, Choice, Opening, take
+from localsel.backends.base import Ask, Backend, Choice, Opening, Reader, take
 from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.llamacpp_tokens import LlamaTokens
@@ -23,7 +23,7 @@ from localsel.records import Prompt
 DEFAULT_CONTEXT = 8192
 
 
-class LlamaCppBackend(LlamaTokens):
+class LlamaCppBackend(LlamaTokens, Backend):
     """One loaded GGUF and its evaluated prompt head.
 
     The head of the prompt (chat template prefix and question) and the rest of a query are always
@@ -41,15 +41,7 @@ class LlamaCppBackend(LlamaTokens):
 
     @classmethod
     def open(cls, opening: Opening) -> Self:
-        path = Path(opening.model).expanduser()
-        facts = probe(path)
-        trained = int(facts["context"] or DEFAULT_CONTEXT)
-        if opening.context is not None and opening.context > trained:
-            raise BackendError(
-                f"{path} reads at most {trained} tokens, not {opening.context}.",
-                "Give a smaller --context.",
-            )
-        context = opening.context or min(trained, DEFAULT_CONTEXT)
+        path, context = _found(opening)
         llama = load(path, context, opening.threads)
         try:
             backend = cls(llama, context)
@@ -59,15 +51,17 @@ class LlamaCppBackend(LlamaTokens):
             raise
         return backend
 
+    @classmethod
+    def open_reader(cls, opening: Opening) -> Reader:
+        path, context = _found(opening)
+        return LlamaTokens(load(path, 512, opening.threads, vocab_only=True), context)
+
     @property
     def parameters(self) -> int:
         """Weights of the model, counted."""
         import llama_cpp
 
         return int(llama_cpp.llama_model_n_params(self._llama.model))
-
-    def close(self) -> None:
-        self._llama.close()
 
     # What the model says.
 
@@ -199,6 +193,18 @@ class LlamaCppBackend(LlamaTokens):
         self._constraint.canary(seen[0])
 
 
+def _found(opening: Opening) -> tuple[Path, int]:
+    """The file, and the context to use it with."""
+    path = Path(opening.model).expanduser()
+    trained = int(probe(path)["context"] or DEFAULT_CONTEXT)
+    if opening.context is not None and opening.context > trained:
+        raise BackendError(
+            f"{path} reads at most {trained} tokens, not {opening.context}.",
+            "Give a smaller --context.",
+        )
+    return path, opening.context or min(trained, DEFAULT_CONTEXT)
+
+
 @cache
 def _unheard() -> Any:
     """Takes llama.cpp's remarks, which it makes even when told to be quiet, and says nothing."""
@@ -207,7 +213,7 @@ def _unheard() -> Any:
     return llama_cpp.llama_log_callback(lambda level, text, data: None)
 
 
-def load(path: Path, context: int, threads: int | None) -> Any:
+def load(path: Path, context: int, threads: int | None, vocab_only: bool = False) -> Any:
     """Opens the file with llama.cpp, quietly."""
     import llama_cpp
 
@@ -225,6 +231,7 @@ def load(path: Path, context: int, threads: int | None) -> Any:
             flash_attn=True,
             # A sliding window that forgets could not go back to the head of the prompt.
             swa_full=True,
+            vocab_only=vocab_only,
             verbose=False,
         )
     except (ValueError, RuntimeError, OSError) as error:

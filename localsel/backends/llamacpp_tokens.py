@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from localsel.backends.base import CUT, Backend, keep_ends
+from localsel.backends.base import CUT, Reader, keep_ends
 from localsel.backends.chat import wrap
 from localsel.records import Prompt, after_pick
 
@@ -16,8 +16,8 @@ from localsel.records import Prompt, after_pick
 PIECE = 8192
 
 
-class LlamaTokens(Backend):
-    """The half of a backend that reads: tokens in and out, nothing evaluated."""
+class LlamaTokens(Reader):
+    """Tokens in and out of a loaded GGUF, or of its vocabulary alone; nothing is evaluated."""
 
     def __init__(self, llama: Any, context: int) -> None:
         self._llama = llama
@@ -25,6 +25,9 @@ class LlamaTokens(Backend):
         before, after = self._wrapping()
         self._before = self._with_bos(self._tokens(before, special=True))
         self._after = self._tokens(after, special=True)
+
+    def close(self) -> None:
+        self._llama.close()
 
     def count(self, text: str) -> int:
         return len(self._tokens(text))

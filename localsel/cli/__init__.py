@@ -14,6 +14,8 @@ STOPPED = 130
 COMMANDS = {
     "demo": "the whole pipeline on the bundled example, in under a minute",
     "run": "choose instructions from a file",
+    "compare": "several selectors and baselines on identical queries",
+    "report": "finished runs as one page to read and to pass on",
     "runs": "what was run in this workspace; carry a run to another",
     "show": "one run: what was chosen, and how",
     "attach": "follow a run that was started with --detach",

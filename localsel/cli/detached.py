@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from localsel.cli.options import typed
 from localsel.errors import LocalselError, WorkspaceError
 from localsel.events import Event
 from localsel.store import Store
@@ -32,7 +33,8 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
         store.refuse_unwritable()
     log = home / "logs" / f"{secrets.token_hex(8)}.jsonl"
     try:
-        child = _start(log, ["run", *_arguments(data, config, flags)])
+        line = typed({**flags, "config": config, "display": "json"})
+        child = _start(log, ["run", *line, "--", str(data)])
     except OSError as error:
         raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
     try:
@@ -61,18 +63,6 @@ def _start(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
             # Out of reach of the terminal's hangup and of ctrl+c.
             start_new_session=True,
         )
-
-
-def _arguments(data: Path, config: Path | None, flags: Mapping[str, object]) -> list[str]:
-    """The same command line again, as JSON events."""
-    typed = {name: value for name, value in flags.items() if value not in (None, ())}
-    typed |= {"display": "json"} | ({"config": config} if config else {})
-    line = []
-    for name, value in typed.items():
-        flag = f"--{name.replace('_', '-')}"
-        values = value if isinstance(value, tuple) else (value,)
-        line += [flag if each is True else f"{flag}={each}" for each in values]
-    return [*line, "--", str(data)]
 
 
 def complaints(log: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -23,6 +23,7 @@ from localsel.settings import (
 )
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+NONE: Mapping[str, object] = {}
 METAVARS = {"map": "ROLE=COL,…", "model": "PATH", "budget": "N", "criteria": "TEXT"} | {
     "where": "COLUMN=VALUE",
     "trim": "SHARE",
@@ -75,15 +76,33 @@ def _metavar(name: str) -> str:
     return "N" if words.startswith("a whole") else "X" if words.startswith("a number") else "NAME"
 
 
-def settings_from(data: Path, config: Path | None, flags: dict[str, object]) -> Settings:
-    """The settings of one run, from flags, environment and files."""
-    given = gather({}, data, config)
-    typed = {
+def settings_from(
+    data: Path,
+    config: Path | None,
+    flags: dict[str, object],
+    defaults: Mapping[str, object] = NONE,
+) -> Settings:
+    """The settings of one run, from flags, environment and files; else the command's `defaults`."""
+    given = {name: Sourced(value, "default") for name, value in defaults.items()}
+    given |= gather({}, data, config)
+    written = {
         name: Sourced(value, f"--{name.replace('_', '-')}")
         for name, value in flags.items()
         if value not in (None, ())
     }
-    return build(given | typed | {"data": Sourced(str(data), "DATA")})
+    return build(given | written | {"data": Sourced(str(data), "DATA")})
+
+
+def typed(flags: Mapping[str, object]) -> list[str]:
+    """The words of a command line that sets these flags again."""
+    line = []
+    for name, value in flags.items():
+        if value in (None, (), False):
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        values = value if isinstance(value, tuple) else (value,)
+        line += [flag if each is True else f"{flag}={each}" for each in values]
+    return line
 
 
 def workspace_option(command: Command) -> Command:

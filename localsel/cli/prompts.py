@@ -83,7 +83,8 @@ def _show_query(
     opening = Opening(model, settings["context"], settings["threads"])
     with closing(backend_class.open(opening)) as backend:
         template = find_template(settings["prompt"])
-        prompt, cut = Fitter(backend, template, settings["criteria"]).fit(texts, len(answer.chosen))
+        fitter = Fitter([backend], template, settings["criteria"])
+        prompt, cut = fitter.fit(texts, len(answer.chosen))
         tokens, text = backend.count_prompt(prompt), backend.whole(prompt)
     if as_json:
         shortened = [answer.shown[place] for place in cut]

@@ -48,7 +48,7 @@ def unfinished(record: dict[str, Any]) -> list[str]:
     head = f"Run {record['id']} is {record['state']}: nothing is chosen yet.{far}"
     if record["state"] == "running":
         return [head, f"Follow it: localsel attach {record['id']}"]
-    return [head, f"It goes on with: {command_line(record['settings'])}"]
+    return [head, f"It goes on with: {record['compared'] or command_line(record['settings'])}"]
 
 
 def command_line(stored: dict[str, Any]) -> str:

@@ -7,5 +7,9 @@ METHODS = Registry(
     {
         "selectllm": "localsel.methods.selectllm:SelectLLM",
         "random": "localsel.methods.uniform:Uniform",
+        "length-short": "localsel.methods.length:Shortest",
+        "length-long": "localsel.methods.length:Longest",
+        "coreset": "localsel.methods.coreset:CoreSet",
+        "kmeans": "localsel.methods.kmeans:KMeans",
     },
 )

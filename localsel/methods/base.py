@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from localsel.backends.base import Backend
+from localsel.backends.base import Backend, Reader
 from localsel.records import Answer, Instruction, Pick, Plan, Vectors
 from localsel.settings import Settings
 from localsel.stages.prompt import Template
@@ -19,13 +19,15 @@ class Pool:
 
     Attributes:
         instructions: the distinct ones, in file order.
-        vectors: [n, d] unit vectors, for a method that needs them.
+        vectors: [n, d] unit vectors, for a method that needs them and no plan.
         plan: clusters cut into queries, for a method that needs one.
+        given: [g, d] unit vectors of what is annotated, or will be; comes with `vectors`.
     """
 
     instructions: tuple[Instruction, ...]
     vectors: Vectors | None = None
     plan: Plan | None = None
+    given: Vectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Tools:
     """What `pipeline` opened for a method.
 
     `selector` is the sha256 of the model: it seeds the draws that decide between equal votes.
+    `readers` are all whose contexts a prompt has to fit, where several selectors are compared.
     """
 
     settings: Settings
@@ -48,6 +51,7 @@ class Tools:
     backend: Backend | None = None
     template: Template | None = None
     selector: str = ""
+    readers: tuple[Reader, ...] = ()
 
 
 class Method(ABC):
@@ -57,6 +61,8 @@ class Method(ABC):
         about: one line for `localsel methods`.
         source: the paper, where there is one.
         cost: model calls, in words.
+        draws: whether another seed gives another selection.
+        needs_vectors: the embedder counts; the method sees vectors only where it needs no plan.
     """
 
     about: ClassVar[str]
@@ -66,6 +72,7 @@ class Method(ABC):
     needs_vectors: ClassVar[bool] = False
     needs_plan: ClassVar[bool] = False
     needs_responses: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools

@@ -32,6 +32,7 @@ class SelectLLM(Method):
     needs_backend = True
     needs_vectors = True
     needs_plan = True
+    draws = True
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
@@ -40,7 +41,8 @@ class SelectLLM(Method):
         self._backend = tools.backend
         # Winners of heats that nobody judged: random rows, whatever happens to them later.
         self._unjudged: set[int] = set()
-        self._fitter = Fitter(tools.backend, tools.template, tools.settings.criteria)
+        readers = tools.readers or (tools.backend,)
+        self._fitter = Fitter(readers, tools.template, tools.settings.criteria)
 
     def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
         assert pool.plan is not None

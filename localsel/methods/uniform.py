@@ -14,6 +14,7 @@ class Uniform(Method):
     """Any selection of the budget's size is equally likely; the seed decides which."""
 
     about = "a seeded uniform sample"
+    draws = True
 
     def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
         generator = np.random.default_rng(self.tools.settings.seed)

@@ -6,6 +6,7 @@ it, and what was done is kept.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -17,20 +18,25 @@ from localsel.backends.base import Backend
 from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.methods.base import Method, Pool
-from localsel.pipeline.course import Course
+from localsel.pipeline.admitting import Admission
+from localsel.pipeline.course import Course, Steps
 from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
 from localsel.runs import chosen_rows, run_record
 from localsel.settings import Settings
+from localsel.sharing import ALONE, Sharing
 from localsel.stages.export import export, format_of
+from localsel.stages.plan import wanted
 from localsel.stages.prompt import find_template
 from localsel.store import Store, new_name
 
 VERSIONED = ("localsel", "llama-cpp-python", "outlines-core", "sentence-transformers", "torch")
 
 
-def run(settings: Settings) -> Generator[Event, None, None]:
+def run(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, None, None]:
     """One selection, from the file to the picks.
+
+    `sharing` is for a run that is compared with others.
 
     Yields events; the last one is `done`, with the run's record in its details.
 
@@ -39,7 +45,7 @@ def run(settings: Settings) -> Generator[Event, None, None]:
     """
     offline.set_variables()
     with offline.guard() as network, closing(Store(settings.home)) as store:
-        yield from _events(Course(settings, store, network))
+        yield from _events(Course(settings, store, network, sharing))
 
 
 def _events(course: Course) -> Iterator[Event]:
@@ -49,7 +55,7 @@ def _events(course: Course) -> Iterator[Event]:
     template = find_template(settings.prompt)
     refuse_early(settings, method, template)
     identity = Identity(settings, store)
-    fingerprint = identity.run(method, template)
+    fingerprint = identity.run(method, template, course.sharing)
     earlier = find_earlier(identity, fingerprint)
     if earlier and earlier["state"] in ENDED:
         _remember(course, earlier)
@@ -58,7 +64,7 @@ def _events(course: Course) -> Iterator[Event]:
         yield from _finish(course)
         return
 
-    from localsel.pipeline import admitting, choosing, loading, planning, reasons
+    from localsel.pipeline import admitting, choosing, loading, reasons
 
     with ExitStack() as stack:
         stack.enter_context(store.using(identity.pool))
@@ -75,18 +81,35 @@ def _events(course: Course) -> Iterator[Event]:
             store.update_run(
                 course.id, facts={"given": len(admission.given) - len(admission.included)}
             )
-            plan = None
-            if method.needs_plan and settings.budget > len(admission.included):
-                if not store.has_plan(identity.plan):
-                    yield from planning.make(course, identity, admission)
-                store.update_run(course.id, plan=identity.plan)
-                plan = store.plan(identity.plan)
-            pool = Pool(admission.open, plan=plan)
-            tools = choosing.open_tools(course, identity, backend, template)
+            pool = yield from _pool(course, identity, method, admission)
+            tools = choosing.open_tools(course, identity, backend, template, stack)
             yield from choosing.choose(course, method(tools), pool, admission.included)
             if backend and settings.reason:
                 yield from reasons.explain(course, backend)
             yield from _finish(course)
+
+
+def _pool(
+    course: Course, identity: Identity, method: type[Method], admission: Admission
+) -> Steps[Pool]:
+    """Who may be chosen, and the plan or the vectors that the method needs to choose."""
+    from localsel.pipeline import embedding, planning
+
+    store = course.store
+    if course.settings.budget == len(admission.included):
+        return Pool(admission.open)
+    if method.needs_plan:
+        if not store.has_plan(identity.plan):
+            yield from planning.make(course, identity, admission)
+        store.update_run(course.id, plan=identity.plan)
+        plan = course.sharing.part(store.plan(identity.plan), course.settings.seed)
+        wanting = {"queries": len(plan.queries), "wanted": wanted(plan) + len(admission.included)}
+        store.update_run(course.id, facts=wanting)
+        return Pool(admission.open, plan=plan)
+    if method.needs_vectors:
+        vectors, given = yield from embedding.embed(course, identity, admission)
+        return Pool(admission.open, vectors, given=given)
+    return Pool(admission.open)
 
 
 def _explain_late(course: Course, identity: Identity, method: type[Method]) -> Iterator[Event]:
@@ -115,6 +138,7 @@ def _begin(
         "backend": identity.backend if backend else None,
         "repeatable": backend.repeatable if backend else True,
         "versions": _versions(),
+        "sharing": course.sharing.as_json(),
     }
     if earlier:
         _remember(course, earlier)
@@ -167,15 +191,21 @@ def _finish(course: Course) -> Iterator[Event]:
     course.stage = "export"
     if settings.out:
         with course.timed("export"):
-            yield course.event("stage", total=settings.budget)
+            yield course.event("stage", total=len(store.picks(course.id)))
             export(chosen_rows(store, stored), format_of(settings.out), settings.out)
     # Not only the first time: the limit may have been changed since.
     totals = store.answer_totals(course.id)
     over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
-    facts = {} if stored["state"] in ENDED else course.so_far()
+    facts = {} if stored["state"] in ENDED else course.so_far() | _peak(stored)
     store.update_run(course.id, state="over-limit" if over else "finished", facts=facts)
     record = run_record(store, course.id)
-    yield course.event("done", done=record["picked"], total=record["budget"], record=record)
+    yield course.event("done", done=record["picked"], total=record["wanted"], record=record)
+
+
+def _peak(stored: Mapping[str, Any]) -> dict[str, int]:
+    """The most memory that any start of this run has taken, in bytes."""
+    now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"peak_memory": max(now, stored["facts"].get("peak_memory", 0))}
 
 
 def _versions() -> dict[str, str | None]:

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
-from localsel.backends.base import Backend
+from localsel.backends.base import Backend, Reader
 from localsel.errors import LocalselError
 from localsel.events import Event
 from localsel.methods.base import Journal, Method, Pool, Tools
 from localsel.pipeline.course import Course
-from localsel.pipeline.identity import Identity
+from localsel.pipeline.early import open_reader
+from localsel.pipeline.identity import Identity, backend_of
 from localsel.records import Answer, Pick
+from localsel.stages.plan import wanted
 from localsel.stages.prompt import Template
 
 
 def open_tools(
-    course: Course, identity: Identity, backend: Backend | None, template: Template
+    course: Course,
+    identity: Identity,
+    backend: Backend | None,
+    template: Template,
+    stack: ExitStack,
 ) -> Tools:
     """What the method is handed: what was answered before, and where to put new answers."""
     store = course.store
     journal = Journal(store.answers(course.id), lambda answer: store.add_answer(course.id, answer))
     selector = identity.selector if backend else ""
-    return Tools(course.settings, journal, backend, template, selector)
+    readers = _readers(course, identity, backend, stack) if backend else ()
+    return Tools(course.settings, journal, backend, template, selector, readers)
+
+
+def _readers(
+    course: Course, identity: Identity, backend: Backend, stack: ExitStack
+) -> tuple[Reader, ...]:
+    """All whose contexts a prompt has to fit, in an order that does not depend on who asks."""
+    readers: dict[str, Reader] = {identity.selector: backend}
+    for model in course.sharing.narrow:
+        if (name := identity.weights(model)) not in readers:
+            kind = backend_of(model, course.settings.backend)
+            readers[name] = stack.enter_context(closing(open_reader(course.settings, model, kind)))
+    return tuple(readers[name] for name in sorted(readers))
 
 
 def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) -> Iterator[Event]:
@@ -33,7 +53,7 @@ def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) 
     `included` are rows that a person picked: they come first, and the method fills the rest.
     """
     settings, store, journal = course.settings, course.store, method.tools.journal
-    budget = settings.budget - len(included)
+    budget = wanted(pool.plan) if pool.plan else settings.budget - len(included)
     total = len(pool.plan.queries) * settings.orders if pool.plan else budget
     picks: list[Pick] = []
     done = 0
@@ -49,7 +69,7 @@ def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) 
                     yield course.event("progress", done=len(picks), total=total)
         human = [Pick(row=row, chosen_by="human") for row in included]
         everything = numbered([*human, *ranked(picks)])
-        check(everything, settings.budget, settings.method)
+        check(everything, budget + len(included), settings.method)
         store.set_picks(course.id, everything)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from localsel.events import Event, Kind, Stage
 from localsel.offline import Counter
 from localsel.settings import Settings
+from localsel.sharing import ALONE, Sharing
 from localsel.store import Store
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Course:
     settings: Settings
     store: Store
     network: Counter
+    sharing: Sharing = ALONE
     id: str = ""
     stage: Stage = "load"
     seconds: dict[str, float] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 
 from localsel.backends import BACKENDS
-from localsel.backends.base import Backend, Opening
+from localsel.backends.base import Backend, Opening, Reader
 from localsel.errors import InputError, UsageError
 from localsel.methods.base import Method
 from localsel.pipeline.identity import Identity
@@ -57,3 +57,9 @@ def open_backend(
     backend_class: type[Backend] = BACKENDS.load(identity.backend)
     opening = Opening(identity.model, settings.context, settings.threads)
     return stack.enter_context(closing(backend_class.open(opening)))
+
+
+def open_reader(settings: Settings, model: str, backend: str) -> Reader:
+    """What counts the tokens of a selector."""
+    backend_class: type[Backend] = BACKENDS.load(backend)
+    return backend_class.open_reader(Opening(model, settings.context, settings.threads))

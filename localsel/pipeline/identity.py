@@ -18,6 +18,7 @@ from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.selectors import find_selector, is_scripted
 from localsel.settings import FILES, OUTSIDE_FINGERPRINT, Settings, fields
+from localsel.sharing import Sharing
 from localsel.stages.prompt import Template
 from localsel.store import Store
 
@@ -90,15 +91,19 @@ class Identity:
     @cached_property
     def selector(self) -> str:
         """The sha256 of the weights, or of the rule that stands for them."""
-        path = Path(self.model)
-        if self.backend != "scripted" and path.is_file():
+        return self.weights(self.model)
+
+    def weights(self, model: str) -> str:
+        """The same of another selector."""
+        path = Path(model)
+        if backend_of(model, self.settings.backend) != "scripted" and path.is_file():
             try:
                 return self.store.digest(path, file_sha256)
             except OSError as error:
                 raise BackendError(
                     f"{path} cannot be read: {error.strerror}.", "Check its permissions."
                 ) from error
-        return hashlib.sha256(self.model.encode()).hexdigest()
+        return hashlib.sha256(model.encode()).hexdigest()
 
     @cached_property
     def embedder_folder(self) -> Path:
@@ -127,7 +132,7 @@ class Identity:
         content = {"pool": self.pool, "admission": self.admission, "embedder": self.embedder}
         return digest(content | {"seed": self.settings.seed, "algorithm": ALGORITHM})
 
-    def run(self, method: type[Method], template: Template) -> str:
+    def run(self, method: type[Method], template: Template, sharing: Sharing) -> str:
         """The same selection."""
         options: dict[str, object] = {
             name: value
@@ -143,6 +148,11 @@ class Identity:
             "embedder": self.embedder if method.needs_vectors else None,
             "prompt": template.parts if method.needs_backend else None,
         }
+        # A run of its own goes by the same name whether or not it is compared later.
+        if sharing.questions:
+            content["questions"] = sharing.questions
+        if sharing.narrow:
+            content["narrow"] = sorted({self.weights(model) for model in sharing.narrow})
         return digest(options | content)
 
 
@@ -211,8 +221,3 @@ def file_sha256(path: Path) -> str:
 def digest(content: Mapping[str, object]) -> str:
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def text_digest(text: str) -> bytes:
-    """What identifies an instruction's text in caches and among duplicates."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()

@@ -8,8 +8,8 @@ from pathlib import Path
 from localsel.errors import InputError, UsageError
 from localsel.events import Event
 from localsel.pipeline.course import Course
-from localsel.pipeline.identity import Identity, text_digest
-from localsel.records import Instruction
+from localsel.pipeline.identity import Identity
+from localsel.records import Instruction, text_digest
 from localsel.settings import Settings
 from localsel.stages.load import BadRow, open_rows
 from localsel.wording import counted

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from localsel.errors import InputError
 from localsel.events import Event
 from localsel.pipeline.course import Course
-from localsel.pipeline.identity import Identity, text_digest
-from localsel.records import Instruction
+from localsel.pipeline.identity import Identity
+from localsel.records import Instruction, text_digest
 from localsel.stages.export import restored
 from localsel.stages.load import BadRow, Layout, open_rows
+from localsel.store import Store
 from localsel.wording import counted
 
 ROW_NUMBERS = re.compile(r"[0-9\s,]*[0-9][0-9\s,]*")
@@ -65,7 +67,8 @@ class RowReader:
 
     def _matched(self, name: str, path: Path, strict: bool) -> tuple[set[int], list[str]]:
         rows, texts, strangers = set[int](), list[str](), 0
-        for place, text in read_texts(self.course, path):
+        settings = self.course.settings
+        for place, text in read_texts(path, settings.map, settings.encoding):
             row = self.row_of.get(text_digest(text))
             if row is not None:
                 rows.add(row)
@@ -108,20 +111,17 @@ def row_numbers(path: Path) -> list[int] | None:
     return [int(digits[:20]) for digits in re.findall("[0-9]+", text)]
 
 
-def read_texts(course: Course, path: Path) -> Iterator[tuple[int, str]]:
+def read_texts(
+    path: Path, columns: Mapping[str, str], encoding: str | None
+) -> Iterator[tuple[int, str]]:
     """Row and text of every instruction in a file of any layout that a pool may have.
 
-    The file is read as the pool is, or else as its content suggests.
+    The file is read as the pool is, with its columns and encoding, or else as its content suggests.
     """
-    settings = course.settings
-    ways = [
-        (columns, encoding)
-        for encoding in (None, settings.encoding)
-        for columns in (settings.map, {})
-    ]
-    for last, (columns, encoding) in enumerate(ways, start=1):
+    ways = [(own, code) for code in (None, encoding) for own in (columns, {})]
+    for last, (own, code) in enumerate(ways, start=1):
         try:
-            layout, rows = open_rows(path, columns=columns, encoding=encoding)
+            layout, rows = open_rows(path, columns=own, encoding=code)
             break
         except InputError as error:
             if last == len(ways):
@@ -140,3 +140,28 @@ def _text(layout: Layout, instruction: str, input_: str) -> str:
     if layout.format in ("csv", "tsv"):
         cells = {name: str(value) for name, value in restored(cells).items()}
     return Instruction(0, **cells).text
+
+
+def rows_in(path: Path, store: Store, run: Mapping[str, Any]) -> list[int]:
+    """The rows of a run's pool that a file names, by number or by the instruction itself.
+
+    Raises:
+        InputError: it cannot be read, or names what the pool does not have.
+    """
+    pool, settings = run["pool"], run["settings"]
+    rows = {text_digest(each.text): each.row for each in store.instructions(pool)}
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", "Check the path.")
+    numbers = row_numbers(path)
+    if numbers is not None:
+        named = [str(number)[:20] for number in numbers]
+        found = [store.distinct_row(pool, min(number, LARGEST)) for number in numbers]
+    else:
+        texts = list(read_texts(path, settings["map"], settings["encoding"]))
+        named = [str(place) for place, _ in texts]
+        found = [rows.get(text_digest(text)) for _, text in texts]
+    if None in found:
+        unknown = named[found.index(None)]
+        problem = f"{path}: row {unknown} is not in {settings['data']}."
+        raise InputError(problem, "Rows count from 0.")
+    return list(dict.fromkeys(row for row in found if row is not None))

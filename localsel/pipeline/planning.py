@@ -8,19 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from localsel.errors import WorkspaceError
 from localsel.pipeline.admitting import Admission
 from localsel.pipeline.course import Course, Steps
-from localsel.pipeline.identity import Identity, text_digest
+from localsel.pipeline.embedding import embed
+from localsel.pipeline.identity import Identity
 from localsel.records import Clusters, Plan, Rows, Vectors
 from localsel.settings import Settings
 from localsel.stages import cluster
-from localsel.stages.embed import Embedder
 from localsel.stages.index import Neighbours, find_neighbours, near_any
 from localsel.stages.plan import make_plan
 from localsel.wording import counted
 
-VECTORS_AT_ONCE = 1024
 TWIN = "near-duplicate"
 TRIMMED = "trimmed: among the least dense of the pool"
 
@@ -28,9 +26,7 @@ TRIMMED = "trimmed: among the least dense of the pool"
 def make(course: Course, identity: Identity, admission: Admission) -> Steps[None]:
     """Everything up to the queries, put into the workspace in one transaction."""
     settings, rows = course.settings, np.array([each.row for each in admission.open])
-    texts = [each.text for each in admission.open]
-    everything = yield from _embed(course, identity, [*texts, *admission.given])
-    vectors, given = everything[: len(texts)], everything[len(texts) :]
+    vectors, given = yield from embed(course, identity, admission)
     neighbours = yield from _index(course, identity, vectors)
     budget = settings.budget - len(admission.included)
     outside = set_aside(rows, vectors, given, neighbours, settings)
@@ -41,8 +37,8 @@ def make(course: Course, identity: Identity, admission: Admission) -> Steps[None
         members = [rows[entering[places]].tolist() for places in clusters.members]
         limits = (settings.query_size, settings.per_cluster, clusters.given)
         plan = make_plan(members, budget, *limits)
-        stayed = [place for place in outside if place not in set(entering.tolist())]
-        reasons = {int(rows[place]): outside[place] for place in stayed}
+        inside = set(entering.tolist())
+        reasons = {int(rows[p]): reason for p, reason in outside.items() if p not in inside}
         plan = replace(plan, left_out={**plan.left_out, **reasons})
         twins = sum(reason.startswith(TWIN) for reason in reasons.values())
         facts = {
@@ -52,62 +48,11 @@ def make(course: Course, identity: Identity, admission: Admission) -> Steps[None
             "trimmed": len(reasons) - twins,
             "index_recall": neighbours.recall,
             "index": neighbours.kind,
+            "embedder": identity.embedder,
         }
         table = _table(rows, entering, clusters, neighbours)
         course.store.add_plan(identity.plan, identity.pool, plan, table, facts)
         yield course.event("note", text=_describe(plan, facts))
-
-
-def _embed(course: Course, identity: Identity, texts: Sequence[str]) -> Steps[Vectors]:
-    with course.timed("embed"):
-        yield course.event("stage", total=len(texts))
-        keys = [text_digest(text) for text in texts]
-        embedder = identity.embedder
-        vectors, missing = course.store.cached_vectors(embedder, keys)
-        done = len(texts) - len(missing)
-        yield course.event("progress", done=done, total=len(texts), cached=done)
-        if missing:
-            yield from _embed_missing(course, identity, texts, keys, missing)
-            vectors, missing = course.store.cached_vectors(embedder, keys)
-        if missing:
-            raise WorkspaceError(
-                f"{len(missing):,} vectors cannot be read back from {course.store.home}.",
-                "Is the disk full? Give the command again.",
-            )
-    return vectors
-
-
-def _embed_missing(
-    course: Course,
-    identity: Identity,
-    texts: Sequence[str],
-    keys: Sequence[bytes],
-    missing: Sequence[int],
-) -> Steps[None]:
-    """Keeps vectors every thousand texts or so: that much is lost at most when the run is cut."""
-    embedder = Embedder(identity.embedder_folder, course.settings.threads)
-    places: list[int] = []
-    found: list[Vectors] = []
-
-    def keep() -> None:
-        if places:
-            known = [keys[place] for place in places]
-            course.store.add_vectors(identity.embedder, known, np.concatenate(found))
-            places.clear()
-            found.clear()
-
-    done = len(texts) - len(missing)
-    try:
-        for batch, vectors in embedder.encode([texts[place] for place in missing]):
-            places.extend(missing[index] for index in batch)
-            found.append(vectors)
-            done += len(batch)
-            if len(places) >= VECTORS_AT_ONCE:
-                keep()
-            yield course.event("progress", done=done, total=len(texts))
-    finally:
-        # Whoever stops here finds what was done; only a kill loses the last thousand.
-        keep()
 
 
 def _index(course: Course, identity: Identity, vectors: Vectors) -> Steps[Neighbours]:

@@ -31,7 +31,7 @@ def explain(course: Course, backend: Backend) -> Iterator[Event]:
     """Asks for each sentence that is missing; each is committed as it comes."""
     store, rows = course.store, unexplained(course)
     pool = store.run(course.id)["pool"]
-    fitter = Fitter(backend, find_template(PROMPT), course.settings.criteria)
+    fitter = Fitter([backend], find_template(PROMPT), course.settings.criteria)
     with course.timed("choose"):
         yield course.event("note", text="Asking why, pick by pick.")
         yield course.event("stage", total=len(rows))

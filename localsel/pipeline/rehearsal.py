@@ -14,7 +14,7 @@ from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.methods.base import Method
 from localsel.methods.fitting import Fitter
-from localsel.pipeline import admitting, loading, planning
+from localsel.pipeline import admitting, embedding, loading, planning
 from localsel.pipeline.course import Course
 from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import Identity
@@ -48,14 +48,18 @@ def rehearse(settings: Settings) -> Generator[Event, None, None]:
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
         backend = open_backend(settings, identity, method, stack)
         planned: dict[str, Any] = {}
-        if method.needs_plan and settings.budget > len(admission.included):
+        chooses = settings.budget > len(admission.included)
+        if chooses and method.needs_plan:
             if not store.has_plan(identity.plan):
                 yield from planning.make(course, identity, admission)
             plan = store.plan(identity.plan)
             planned = _shape(plan, store.plan_facts(identity.plan))
             if backend:
-                rehearsal = Rehearsal(settings, plan, Fitter(backend, template, settings.criteria))
+                fitter = Fitter([backend], template, settings.criteria)
+                rehearsal = Rehearsal(settings, plan, fitter)
                 planned |= yield from _timed(course, rehearsal, backend, admission.open)
+        elif chooses and method.needs_vectors:
+            yield from embedding.embed(course, identity, admission)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         facts = {"budget": settings.budget, "open_rows": len(admission.open), **planned}
         facts |= {"peak_memory": memory, **course.so_far()}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from localsel.records import Plan, Query
 
@@ -102,3 +105,27 @@ def _tournament(
 def deal(entrants: Sequence[int], heats: int) -> list[tuple[int, ...]]:
     """Like cards, one to each heat in turn: sizes differ by one at most."""
     return [tuple(entrants[heat::heats]) for heat in range(heats)]
+
+
+def sample(plan: Plan, questions: int, seed: int) -> Plan:
+    """Clusters drawn from a plan, with all their queries, until that many questions are asked.
+
+    The last cluster may ask a few more. A query that has to take all it shows asks nothing.
+    """
+    asked: dict[int, int] = {}
+    for query in plan.queries:
+        shown = len(query.rows) or len(query.sources)
+        asked[query.cluster] = asked.get(query.cluster, 0) + (query.quota < shown)
+    clusters = [cluster for cluster, count in asked.items() if count]
+    drawn, total = set[int](), 0
+    for place in np.random.default_rng(seed).permutation(len(clusters)):
+        if total >= questions:
+            break
+        drawn.add(clusters[place])
+        total += asked[clusters[place]]
+    return replace(plan, queries=tuple(query for query in plan.queries if query.cluster in drawn))
+
+
+def wanted(plan: Plan) -> int:
+    """Picks that a plan makes."""
+    return sum(query.quota for query in plan.queries if query.final)

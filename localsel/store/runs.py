@@ -150,6 +150,11 @@ class Runs(Locks):
             rows = ((run, row, reason) for row, reason in reasons.items())
             database.executemany("INSERT INTO set_aside VALUES (?, ?, ?)", rows)
 
+    def aside(self, run: str) -> list[tuple[int, str]]:
+        """The same, in file order."""
+        rows = self._all("SELECT row, reason FROM set_aside WHERE run = ? ORDER BY row", run)
+        return [(row["row"], row["reason"]) for row in rows]
+
     def add_reason(self, run: str, row: int, text: str) -> None:
         with self._transaction() as database:
             database.execute("INSERT OR REPLACE INTO reasons VALUES (?, ?, ?)", (run, row, text))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from localsel.methods import METHODS
 from tests.cli.conftest import Choose, read_lines
 from tests.conftest import Command
 
@@ -89,7 +90,7 @@ def test_a_budget_of_included_rows_alone_asks_nothing(choose: Choose, tmp_path: 
     assert done.document["queries"] == 0
 
 
-@pytest.mark.parametrize("method", ["selectllm", "random"])
+@pytest.mark.parametrize("method", METHODS.places)
 def test_banned_rows_are_never_picked(
     choose: Choose, example_pool: Path, tmp_path: Path, method: str
 ) -> None:

@@ -129,7 +129,7 @@ def test_company_changes_nothing(case: Case) -> None:
 @pytest.mark.parametrize("kind", NASTY)
 def test_texts_of_strangers(case: Case, kind: str) -> None:
     texts = ["Name three rivers.", NASTY[kind], "Explain tides.", NASTY[kind] + "?"]
-    prompt, cut = Fitter(case.backend, TEMPLATE, None).fit(texts, 2)
+    prompt, cut = Fitter([case.backend], TEMPLATE, None).fit(texts, 2)
     choice = answer(case.backend, Ask(prompt, 2))
     assert choice.prompt_tokens == case.backend.count_prompt(prompt) <= case.backend.context
     assert set(cut) <= {1, 3}
@@ -138,7 +138,7 @@ def test_texts_of_strangers(case: Case, kind: str) -> None:
 def test_a_sentence_is_one_line_and_leaves_no_trace_in_a_choice(case: Case) -> None:
     ask, reason = Ask(prompt_of(9, 2), 2), find_template("reason")
     before = answer(case.backend, ask)
-    prompts = [Fitter(case.backend, reason, None).fit([text], 1)[0] for text in NASTY.values()]
+    prompts = [Fitter([case.backend], reason, None).fit([text], 1)[0] for text in NASTY.values()]
     said = list(case.backend.generate(prompts, 6))
     assert len(said) == len(prompts)
     assert not any("\n" in line for line in said)
@@ -171,7 +171,7 @@ def test_shortened_texts_keep_both_ends(case: Case) -> None:
 def test_a_context_that_is_too_small_is_refused_in_words(case: Case) -> None:
     context = 256 if case.name == "llamacpp" else 600
     backend = BACKENDS.load(case.name).open(Opening(case.opening.model, context, 1))
-    fitter = Fitter(backend, TEMPLATE, None)
+    fitter = Fitter([backend], TEMPLATE, None)
     with pytest.raises(BackendError, match="cannot hold 90 candidates") as caught:
         fitter.fit(["some words " * 20] * 90, 1)
     assert caught.value.exit_code == 3

@@ -197,7 +197,7 @@ def test_no_room_is_a_cap_of_nothing(lengths: list[int], room: int) -> None:
 def fitter(context: int) -> tuple[Fitter, ScriptedBackend]:
     """A token of the scripted selector is a character."""
     backend = ScriptedBackend.open(Opening("first", context=context))
-    return Fitter(backend, SMALL, None), backend
+    return Fitter([backend], SMALL, None), backend
 
 
 def frame(count: int, quota: int) -> int:

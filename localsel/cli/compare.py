@@ -1,0 +1,123 @@
+"""`localsel compare`: data and several selectors, or finished runs → how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+from shlex import join
+from typing import Any
+
+import click
+
+from localsel.cli.display import open_display, watch
+from localsel.cli.options import home, settings_from, settings_options, typed
+from localsel.cli.output import print_json, say
+from localsel.errors import UsageError
+from localsel.events import Event
+from localsel.settings import Settings
+
+ORDERS = 2
+FAILED = 4
+OWN = ("model", "orders", "out")
+
+EPILOG = """\b
+Examples:
+  localsel compare data.jsonl --budget 300 --model gemma.gguf --model llama.gguf --out cmp
+  localsel compare data.jsonl --budget 300 --queries 100 --model a.gguf --model b.gguf
+  localsel compare data.jsonl --budget 300 --model a.gguf --baseline length --baseline kmeans
+  localsel compare 1a2b3c4d 5e6f7a8b
+
+All selectors answer the same queries in the same orders. RUN is an id or the beginning of one;
+runs that were compared before, or carried here by `localsel runs import`, are not asked again.
+Give the same command again after an interruption: it goes on where it stopped. How to read the
+figures: docs/comparing.md.
+"""
+
+
+@click.command("compare", epilog=EPILOG)
+@click.argument("what", metavar="DATA | RUN RUN…", nargs=-1, required=True)
+@click.option("--model", multiple=True, metavar="PATH", help="A selector; give several.")
+@click.option("--baseline", multiple=True, metavar="METHOD", help="Beside random; see `methods`.")
+@click.option("--human", type=click.Path(path_type=Path), help="Rows that a person chose.")
+@click.option("--queries", type=click.IntRange(1), metavar="N", help="Ask a sample of so many.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Of a baseline."
+)
+@click.option("--orders", metavar="N", help="Ask each query in this many orders. [default: 2]")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for the report.")
+@settings_options(*OWN)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def command(
+    what: tuple[str, ...], out: Path | None, human: Path | None, as_json: bool, **flags: Any
+) -> None:
+    """Compare selectors and baselines on identical queries, or finished runs of one plan."""
+    from localsel.cli.comparing import check_folder, print_comparison, write_report
+
+    if as_json and flags["display"] == "json":
+        raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
+    if out:
+        check_folder(out)
+    if human and not human.is_file():
+        raise UsageError(f"--human: there is no file {human}.", "Check the path.")
+    found = of_data(what[0], human, flags) if len(what) == 1 else of_runs(what, human, flags)
+    if out:
+        write_report(found, out)
+    if as_json:
+        print_json(found)
+    elif flags["display"] != "json":
+        print_comparison(found)
+    if out:
+        say(f"The whole of it: {out / 'report.html'}; also report.md and comparison.json.")
+    if found["failed"] or any(each.get("state") == "over-limit" for each in found["selectors"]):
+        raise click.exceptions.Exit(FAILED)
+
+
+def of_runs(names: tuple[str, ...], human: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Finished runs, asked nothing."""
+    from localsel.comparison import compare_runs, entries_of
+    from localsel.pipeline.naming import rows_in
+    from localsel.store import Store
+
+    if flags["model"] or flags["baseline"] or flags["queries"]:
+        raise UsageError(
+            "Finished runs are compared as they are.",
+            "Leave --model, --baseline and --queries away, or name one data file.",
+        )
+    with closing(Store(home(flags["workspace"]))) as store:
+        entries = entries_of(store, names)
+        people = {"human": rows_in(human, store, store.run(entries[0].run))} if human else {}
+        return compare_runs(store, entries, people)
+
+
+def of_data(data: str, human: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Everybody is asked, one after the other, each in a process of its own."""
+    from localsel.pipeline.comparing import Contest, run_all
+
+    line = ["localsel", "compare", data, *typed({**flags, "human": human})]
+    own = {name: flags.pop(name) for name in ("model", "baseline", "queries", "seeds")}
+    settings = settings_from(Path(data), flags.pop("config"), flags, {"orders": ORDERS})
+    models = own["model"] or ((settings.model,) if settings.model else ())
+    contest = Contest(
+        models, own["baseline"], own["queries"], own["seeds"], human, command=join(line)
+    )
+    with closing(run_all(settings, contest)) as events:
+        return show(events, settings)
+
+
+def show(events: Iterator[Event], settings: Settings) -> dict[str, Any]:
+    """A display for each of those who take part, and of a baseline its name alone."""
+    last: dict[str, Any] = {}
+    for (name, is_baseline), group in groupby(events, _whose):
+        kind = settings.display
+        if name and kind not in ("json", "none"):
+            say(f"── {name}")
+            kind = "none" if is_baseline else kind
+        last = watch(group, open_display(kind))
+    found: dict[str, Any] = last["comparison"]
+    return found
+
+
+def _whose(event: Event) -> tuple[object, object]:
+    return event.details.get("selector", ""), event.details.get("baseline", False)

@@ -1,0 +1,101 @@
+"""A comparison's dict → tables and sentences on stdout, or a folder with the whole report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from localsel.cli.output import json_text, print_table, visible
+from localsel.errors import UsageError
+from localsel.stages.export import check_writable
+from localsel.stages.export.files import replace_all
+
+NAMES = ("report.html", "report.md", "comparison.json")
+
+
+def check_folder(folder: Path) -> None:
+    """Makes the folder of a report.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"--out {folder} is a file.", "Name a folder.") from error
+    except OSError as error:
+        raise UsageError(f"--out {folder} cannot be made: {error.strerror}.") from error
+    for name in NAMES:
+        check_writable(folder / name)
+
+
+def write_report(comparison: Mapping[str, Any], folder: Path) -> None:
+    """Writes the page, the same in Markdown, and the figures as JSON."""
+    from localsel.stages.report import html, markdown
+
+    texts = (html(comparison), markdown(comparison), json_text(comparison, indent=1) + "\n")
+    written = dict(zip((folder / name for name in NAMES), texts, strict=True))
+    replace_all({path: partial(_write, text) for path, text in written.items()})
+
+
+def _write(text: str, file: TextIO) -> None:
+    file.write(text)
+
+
+def print_comparison(comparison: Mapping[str, Any]) -> None:
+    """What a person wants to know first."""
+    selectors = comparison["selectors"]
+    head = ["selector", "run", "picks", "self", "position p", "entropy", "mean distance", "seconds"]
+    print_table(head, [_selector(each) for each in [*selectors, *comparison["baselines"]]])
+    if comparison["pairs"]:
+        click.echo()
+        form = "cross_order" if comparison["orders"] > 1 else "same_order"
+        head = ["pair", "shared picks", "overlap", "by chance", "95 % interval", "kappa", "p"]
+        print_table(head, [_pair(each, form) for each in comparison["pairs"]])
+    click.echo()
+    for sentence in comparison["summary"]:
+        click.echo(f"• {visible(sentence)}")
+    for each in comparison["failed"]:
+        click.echo(f"• {visible(each['name'])} failed: {visible(each['error'])}")
+
+
+def _selector(each: Mapping[str, Any]) -> list[object]:
+    position, coverage = each.get("position"), each["coverage"]
+    return [
+        visible(each["name"]),
+        each.get("run") or ", ".join(each.get("runs", [])[:1]),
+        each["picked"],
+        share(each.get("self_agreement")),
+        probability(position["p_value"]) if position else "",
+        f"{each['entropy']:.2f}" if each.get("entropy") is not None else "",
+        f"{coverage['mean_distance']:.3f}" if coverage else "",
+        f"{seconds:.1f}" if (seconds := (each.get("cost") or {}).get("seconds")) else "",
+    ]
+
+
+def _pair(each: Mapping[str, Any], form: str) -> list[object]:
+    low, high = each["interval"][form] or (None, None)
+    return [
+        visible(f"{each['a']} · {each['b']}"),
+        each["selection"]["shared"],
+        share(each["overlap"][form]),
+        share(each["expected"][form]),
+        f"{share(low)} – {share(high)}",
+        f"{each['kappa'][form]:.2f}",
+        probability(each["p_value"][form]),
+    ]
+
+
+def share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def probability(value: float | None) -> str:
+    """A p-value as papers print it."""
+    if value is None:
+        return ""
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"

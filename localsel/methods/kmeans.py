@@ -1,0 +1,64 @@
+"""A pool and its vectors → the instruction nearest to the middle of each of `budget` clusters."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from localsel.methods.base import Method, Pool
+from localsel.records import Answer, Pick, Vectors
+
+TURNS = 100
+BLOCK = 64
+"""Centroids measured against all vectors at a time: 64 rows of distances stay small."""
+
+
+class KMeans(Method):
+    """As many k-means clusters as picks, the largest first; each gives its most typical member.
+
+    Where CoreSet goes to the edges of the pool, this goes to its dense middle.
+    """
+
+    about = "the middle of each k-means cluster"
+    needs_vectors = True
+    draws = True
+
+    def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
+        assert pool.vectors is not None
+        centroids = largest_first(pool.vectors, budget, self.tools.settings.seed)
+        for place in nearest_free(pool.vectors, centroids):
+            yield Pick(row=pool.instructions[place].row, chosen_by="method")
+
+
+def largest_first(vectors: Vectors, count: int, seed: int) -> Vectors:
+    """Centroids [count, d] of k-means, that of the cluster with the most members first."""
+    from sklearn.cluster import KMeans as Means
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    # Sums over several threads come in any order, and with them the last bits of the centroids.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # Fewer distinct vectors than clusters: some centroids are alike, and share what is near.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = Means(count, n_init=1, max_iter=TURNS, random_state=seed).fit(vectors)
+    sizes = np.bincount(means.labels_, minlength=count)
+    centroids: Vectors = means.cluster_centers_[np.argsort(-sizes, kind="stable")]
+    return centroids
+
+
+def nearest_free(vectors: Vectors, centroids: Vectors) -> Iterator[int]:
+    """For each centroid in turn the index of the nearest vector that no centroid before it took.
+
+    Of equally near vectors the first.
+    """
+    free = np.ones(len(vectors), dtype=bool)
+    squares = (vectors**2).sum(axis=1)
+    for start in range(0, len(centroids), BLOCK):
+        # Less the centroid's own square, which is the same for all vectors.
+        far = squares - 2 * (centroids[start : start + BLOCK] @ vectors.T)
+        for distances in far:
+            place = int(np.argmin(np.where(free, distances, np.inf)))
+            free[place] = False
+            yield place

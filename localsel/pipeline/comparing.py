@@ -1,0 +1,180 @@
+"""Settings and several selectors → a run of each over one plan, in a process of its own.
+
+The plan is made once. Selectors answer one after another, so that one of them is in memory at a
+time. Every run is kept and resumed like any other: a comparison has no state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from localsel.comparison import RANDOM, Entry, compare_runs, numbered
+from localsel.errors import LocalselError, UsageError
+from localsel.events import Event
+from localsel.methods import METHODS
+from localsel.pipeline.course import Steps
+from localsel.pipeline.naming import rows_in
+from localsel.pipeline.worker import work
+from localsel.settings import Settings
+from localsel.sharing import Sharing
+from localsel.store import Store
+
+SEVERAL = {"length": ("length-short", "length-long")}
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is compared with what.
+
+    Attributes:
+        models: the selectors, as the user named them.
+        baselines: methods without a selector; random is always among them.
+        questions: ask about so many questions of the plan only.
+        seeds: of a baseline that draws; random has three at least.
+        human: a file that names the rows that a person chose.
+        command: the comparison as it was typed.
+    """
+
+    models: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
+    questions: int | None = None
+    seeds: int = 3
+    human: Path | None = None
+    command: str = ""
+
+
+def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None]:
+    """Yields the events of every run, `selector` in their details naming whose they are.
+
+    The last event is `done`, with the `comparison` in its details.
+
+    Raises:
+        LocalselError: there can be no plan, or no selector could be run.
+    """
+    refuse_early(contest)
+    with closing(Store(settings.home)) as store:
+        store.refuse_unwritable()
+    sharing = Sharing(contest.questions, command=contest.command)
+    plan = yield from _last("plan", replace(settings, model=contest.models[0]), sharing, "")
+    with closing(Store(settings.home)) as store, store.using(plan["pool"]):
+        entries = yield from _selectors(settings, contest, sharing)
+        if all(each.error for each in entries):
+            raise _failure(entries[0])
+        entries += yield from _baselines(settings, contest, int(plan["picks"]))
+        people = {}
+        if contest.human:
+            first = next(entry.run for entry in entries if entry.run)
+            people["human"] = rows_in(contest.human, store, store.run(first))
+        found = compare_runs(store, entries, people)
+    total = len(entries)
+    yield Event("done", "export", done=total, total=total, details={"comparison": found})
+
+
+def refuse_early(contest: Contest) -> None:
+    """Raises UsageError for what no comparison can be made of."""
+    if not contest.models:
+        raise UsageError(
+            "A comparison needs a selector.",
+            "Give --model PATH, several times; `localsel models` lists what is here.",
+        )
+    for name in contest.baselines:
+        for method in SEVERAL.get(name, (name,)):
+            if METHODS.load(method).needs_backend:
+                raise UsageError(
+                    f"--baseline {name} asks a selector.", "A baseline chooses without one."
+                )
+
+
+def names_of(models: Sequence[str]) -> list[str]:
+    """A short name for each, no two alike: the file's, and a number where that is another's."""
+    stems = [Path(model).stem if model.endswith(".gguf") else Path(model).name for model in models]
+    return numbered(stems)
+
+
+def _selectors(settings: Settings, contest: Contest, sharing: Sharing) -> Steps[list[Entry]]:
+    """A run of each selector; before that, whose context is too narrow for some of the texts."""
+    models = dict(zip(names_of(contest.models), contest.models, strict=True))
+    entries: dict[str, Entry] = {}
+    narrow: list[str] = []
+    for name, model in models.items():
+        try:
+            measured = yield from _last("measure", replace(settings, model=model), sharing, name)
+        except LocalselError as error:
+            entries[name] = _failed(name, model, error)
+            yield _told(name, error)
+            continue
+        narrow += [model] if measured["narrow"] else []
+    for name, model in models.items():
+        if name not in entries:
+            own = replace(settings, model=model)
+            others = tuple(other for other in narrow if other != model)
+            shared = replace(sharing, narrow=others)
+            entries[name] = yield from _entry(own, shared, Entry(name, model=model))
+    return [entries[name] for name in models]
+
+
+def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[Entry]]:
+    """A run of each baseline with each of its seeds, of as many picks as the selectors made."""
+    entries = []
+    named = dict.fromkeys((RANDOM, *contest.baselines))
+    for method in [each for name in named for each in SEVERAL.get(name, (name,))]:
+        for turn in range(_seeds(method, contest)):
+            name = f"{method} {turn + 1}" if _seeds(method, contest) > 1 else method
+            own = replace(
+                settings,
+                method=method,
+                model=None,
+                budget=picks,
+                seed=settings.seed + turn,
+                orders=1,
+                backend="auto",
+                reason=False,
+            )
+            entries.append((yield from _entry(own, Sharing(), Entry(name, group=method))))
+    return entries
+
+
+def _seeds(method: str, contest: Contest) -> int:
+    """How often a baseline is drawn; what does not draw has one selection."""
+    draws: bool = METHODS.load(method).draws
+    return max(contest.seeds, 3 if method == RANDOM else 1) if draws else 1
+
+
+def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
+    """Does one run; what it fails with is told, and the others go on."""
+    try:
+        last = yield from _last("run", replace(settings, out=None), sharing, entry.name)
+    except LocalselError as error:
+        yield _told(entry.name, error)
+        return replace(entry, error=str(error), exit_code=error.exit_code)
+    return replace(entry, run=last["record"]["id"])
+
+
+def _last(job: str, settings: Settings, sharing: Sharing, name: str) -> Steps[dict[str, Any]]:
+    """Has a worker do a job; passes its events on, and returns the details of its `done`."""
+    details: dict[str, Any] = {}
+    whose = {"selector": name, "baseline": bool(name and not settings.model)} if name else {}
+    with closing(work(job, settings, sharing)) as events:
+        for event in events:
+            if event.event == "done":
+                details = dict(event.details)
+            yield replace(event, details={**event.details, **whose})
+    return details
+
+
+def _failed(name: str, model: str, error: LocalselError) -> Entry:
+    return Entry(name, model=model, error=str(error), exit_code=error.exit_code)
+
+
+def _told(name: str, error: LocalselError) -> Event:
+    return Event("warning", "choose", details={"text": f"{name}: {error}", "selector": name})
+
+
+def _failure(entry: Entry) -> LocalselError:
+    failure = LocalselError(entry.error)
+    failure.exit_code = entry.exit_code
+    return failure
