@@ -15,18 +15,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from localsel.api import Selection, run
+    from localsel.api import Selection, compare, run
     from localsel.coreset import KCenter, kcenter
     from localsel.errors import LocalselError
     from localsel.settings import Settings
 
-__all__ = ["KCenter", "LocalselError", "Selection", "Settings", "kcenter", "run"]
+__all__ = ["KCenter", "LocalselError", "Selection", "Settings", "compare", "kcenter", "run"]
 
 _PLACES = {
     "KCenter": "localsel.coreset",
     "LocalselError": "localsel.errors",
     "Selection": "localsel.api",
     "Settings": "localsel.settings",
+    "compare": "localsel.api",
     "kcenter": "localsel.coreset",
     "run": "localsel.api",
 }

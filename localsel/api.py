@@ -1,8 +1,9 @@
-"""A call from Python → a selection."""
+"""A call from Python → a selection, or a comparison of several."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
@@ -11,7 +12,7 @@ from typing import Any
 
 from localsel.pipeline import run as events_of
 from localsel.runs import chosen_rows
-from localsel.settings import Sourced, build, gather, known
+from localsel.settings import Settings, Sourced, build, gather, known
 from localsel.store import Store
 
 
@@ -28,6 +29,33 @@ class Selection:
     record: Mapping[str, Any]
 
 
+def compare(
+    data: str | PathLike[str],
+    budget: int,
+    models: Sequence[str | PathLike[str]],
+    baselines: Sequence[str] = (),
+    queries: int | None = None,
+    seeds: int = 3,
+    **options: Any,
+) -> Mapping[str, Any]:
+    """Gives several selectors the same queries in the same orders, as `localsel compare` does.
+
+    Returns the fields of `localsel compare --json`. `options` are the flags of that command;
+    `orders` is 2 unless given.
+
+    Raises:
+        LocalselError: nothing can be compared; a selector that fails is named in `failed`.
+    """
+    from localsel.pipeline.comparing import Contest, run_all
+
+    settings = _settings(data, {"budget": budget, "orders": 2} | options, "compare")
+    contest = Contest(tuple(map(str, models)), tuple(baselines), queries, seeds)
+    with closing(run_all(settings, contest)) as events:
+        last = deque(events, maxlen=1)[0]
+    found: Mapping[str, Any] = last.details["comparison"]  # type: ignore[assignment]
+    return found
+
+
 def run(
     data: str | PathLike[str], budget: int, model: str | PathLike[str] | None = None, **options: Any
 ) -> Selection:
@@ -39,12 +67,8 @@ def run(
     Raises:
         LocalselError: settings, data or model cannot be used; the message says what to do.
     """
-    for name in options:
-        known(name, f"localsel.run({name}=…)")
     given = {"budget": budget, "model": None if model is None else str(model)} | options
-    typed = {name: Sourced(value, name) for name, value in given.items() if value is not None}
-    sources = gather({}, Path(data).expanduser()) | typed | {"data": Sourced(str(data), "data")}
-    settings = build(sources)
+    settings = _settings(data, given, "run")
     record: dict[str, Any] = {}
     with closing(events_of(settings)) as events:
         for event in events:
@@ -53,3 +77,11 @@ def run(
     with closing(Store(settings.home)) as store:
         chosen = chosen_rows(store, store.run(record["id"]))
     return Selection(tuple(each.as_json() for each in chosen), record)
+
+
+def _settings(data: str | PathLike[str], options: Mapping[str, object], function: str) -> Settings:
+    for name in options:
+        known(name, f"localsel.{function}({name}=…)")
+    typed = {name: Sourced(value, name) for name, value in options.items() if value is not None}
+    sources = gather({}, Path(data).expanduser()) | typed | {"data": Sourced(str(data), "data")}
+    return build(sources)

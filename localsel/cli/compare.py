@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import closing
-from itertools import groupby
 from pathlib import Path
 from shlex import join
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsel.cli.display import open_display, watch
 from localsel.cli.options import home, settings_from, settings_options, typed
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
-from localsel.events import Event
-from localsel.settings import Settings
+
+if TYPE_CHECKING:
+    from localsel.pipeline.comparing import Contest
+    from localsel.settings import Settings
 
 ORDERS = 2
 FAILED = 4
 OWN = ("model", "orders", "out")
+CONTEST = ("model", "baseline", "queries", "seeds")
 
 EPILOG = """\b
 Examples:
@@ -48,15 +49,26 @@ figures: docs/comparing.md.
 @click.option("--orders", metavar="N", help="Ask each query in this many orders. [default: 2]")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the report.")
 @settings_options(*OWN)
+@click.option("--dry-run", is_flag=True, help="Only say what would be asked, and for how long.")
+@click.option("--detach", is_flag=True, help="Go on without this terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(
-    what: tuple[str, ...], out: Path | None, human: Path | None, as_json: bool, **flags: Any
+    what: tuple[str, ...],
+    out: Path | None,
+    human: Path | None,
+    dry_run: bool,
+    detach: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> None:
     """Compare selectors and baselines on identical queries, or finished runs of one plan."""
     from localsel.cli.comparing import check_folder, print_comparison, write_report
 
     if as_json and flags["display"] == "json":
         raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
+    if dry_run or detach:
+        instead(what, {"out": out, "human": human, **flags}, dry_run, detach, as_json)
+        return
     if out:
         check_folder(out)
     if human and not human.is_file():
@@ -93,31 +105,60 @@ def of_runs(names: tuple[str, ...], human: Path | None, flags: dict[str, Any]) -
 
 def of_data(data: str, human: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
     """Everybody is asked, one after the other, each in a process of its own."""
-    from localsel.pipeline.comparing import Contest, run_all
+    from localsel.cli.comparing import show
+    from localsel.pipeline.comparing import run_all
+
+    settings, contest = contest_of(data, human, flags)
+    with closing(run_all(settings, contest)) as events:
+        return show(events, settings.display)
+
+
+def contest_of(data: str, human: Path | None, flags: Mapping[str, Any]) -> tuple[Settings, Contest]:
+    """The settings that all share, and who takes part."""
+    from localsel.pipeline.comparing import Contest
 
     line = ["localsel", "compare", data, *typed({**flags, "human": human})]
-    own = {name: flags.pop(name) for name in ("model", "baseline", "queries", "seeds")}
-    settings = settings_from(Path(data), flags.pop("config"), flags, {"orders": ORDERS})
-    models = own["model"] or ((settings.model,) if settings.model else ())
-    contest = Contest(
-        models, own["baseline"], own["queries"], own["seeds"], human, command=join(line)
-    )
-    with closing(run_all(settings, contest)) as events:
-        return show(events, settings)
+    shared = {name: value for name, value in flags.items() if name not in CONTEST}
+    settings = settings_from(Path(data), shared.pop("config"), shared, {"orders": ORDERS})
+    models = flags["model"] or ((settings.model,) if settings.model else ())
+    own = (flags["baseline"], flags["queries"], flags["seeds"], human)
+    return settings, Contest(models, *own, command=join(line))
 
 
-def show(events: Iterator[Event], settings: Settings) -> dict[str, Any]:
-    """A display for each of those who take part, and of a baseline its name alone."""
-    last: dict[str, Any] = {}
-    for (name, is_baseline), group in groupby(events, _whose):
-        kind = settings.display
-        if name and kind not in ("json", "none"):
-            say(f"── {name}")
-            kind = "none" if is_baseline else kind
-        last = watch(group, open_display(kind))
-    found: dict[str, Any] = last["comparison"]
-    return found
+def instead(
+    what: tuple[str, ...], flags: dict[str, Any], dry_run: bool, detach: bool, as_json: bool
+) -> None:
+    """What is done in place of a comparison: a rehearsal, or a process that goes on alone."""
+    if len(what) > 1:
+        raise UsageError("Finished runs are asked nothing: leave --dry-run and --detach away.")
+    if dry_run and detach:
+        raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
+    out, human = flags.pop("out"), flags.pop("human")
+    settings, contest = contest_of(what[0], human, flags)
+    if dry_run:
+        rehearse(settings, contest, as_json)
+        return
+    from localsel.cli.detached import launch
+
+    line = typed({**flags, "out": out, "human": human, "display": "json"})
+    launch(["compare", *line, "--", what[0]], settings.home, ("stage", "run", "note"))
+    if as_json:
+        print_json({"state": "running"})
+    say("The comparison goes on in the background, whatever happens to this terminal.")
+    say("Its runs are in `localsel runs`; `localsel attach` follows and `stop` ends it there.")
+    say("The same command without --detach shows it once it has ended.")
 
 
-def _whose(event: Event) -> tuple[object, object]:
-    return event.details.get("selector", ""), event.details.get("baseline", False)
+def rehearse(settings: Settings, contest: Contest, as_json: bool) -> None:
+    """Prints for every selector what it would be asked, and for how long."""
+    from localsel.cli.comparing import show
+    from localsel.cli.estimate import print_estimate
+    from localsel.pipeline.comparing import rehearse_all
+
+    with closing(rehearse_all(settings, contest)) as events:
+        plans = show(events, settings.display, "plans")
+    if as_json:
+        print_json(plans)
+    elif settings.display != "json":
+        for name, plan in plans.items():
+            print_estimate(plan, name)

@@ -1,20 +1,49 @@
-"""A comparison's dict → tables and sentences on stdout, or a folder with the whole report."""
+"""A comparison as it goes, and its dict at the end → what a person sees, or a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any, TextIO
 
 import click
 
-from localsel.cli.output import json_text, print_table, visible
+from localsel.cli.display import open_display, watch
+from localsel.cli.output import json_text, print_table, say, visible
+from localsel.cli.summary import summary
 from localsel.errors import UsageError
+from localsel.events import Event
+from localsel.settings import Display as Kind
 from localsel.stages.export import check_writable
 from localsel.stages.export.files import replace_all
 
+WIDEST = 100
 NAMES = ("report.html", "report.md", "comparison.json")
+
+
+def show(events: Iterator[Event], kind: Kind, what: str = "comparison") -> dict[str, Any]:
+    """A display for each of those who take part, and of a baseline its name alone.
+
+    Returns `what` the last event holds.
+    """
+    last: dict[str, Any] = {}
+    for (name, is_baseline), group in groupby(events, _whose):
+        talks = bool(name) and kind not in ("json", "none")
+        if talks:
+            say(f"── {visible(name)}")
+        last = watch(group, open_display("none" if talks and is_baseline else kind))
+        if talks and not is_baseline and "record" in last:
+            say(summary(last["record"], None)[0])
+    found: dict[str, Any] = last[what]
+    return found
+
+
+def _whose(event: Event) -> tuple[object, object]:
+    return event.details.get("selector", ""), event.details.get("baseline", False)
 
 
 def check_folder(folder: Path) -> None:
@@ -50,17 +79,25 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
     """What a person wants to know first."""
     selectors = comparison["selectors"]
     head = ["selector", "run", "picks", "self", "position p", "entropy", "mean distance", "seconds"]
-    print_table(head, [_selector(each) for each in [*selectors, *comparison["baselines"]]])
+    rows = [_selector(each) for each in [*selectors, *comparison["baselines"]]]
+    told = [place for place in range(len(head)) if any(row[place] != "" for row in rows)]
+    print_table([head[place] for place in told], [[row[place] for place in told] for row in rows])
     if comparison["pairs"]:
         click.echo()
         form = "cross_order" if comparison["orders"] > 1 else "same_order"
-        head = ["pair", "shared picks", "overlap", "by chance", "95 % interval", "kappa", "p"]
+        head = ["pair", "shared", "overlap", "chance", "95 %", "kappa", "p"]
         print_table(head, [_pair(each, form) for each in comparison["pairs"]])
     click.echo()
     for sentence in comparison["summary"]:
-        click.echo(f"• {visible(sentence)}")
+        _print_point(sentence)
     for each in comparison["failed"]:
-        click.echo(f"• {visible(each['name'])} failed: {visible(each['error'])}")
+        _print_point(f"{each['name']} failed: {each['error']}")
+
+
+def _print_point(sentence: str) -> None:
+    """A sentence behind a bullet, in lines that fit the terminal."""
+    width = min(get_terminal_size((WIDEST, 0)).columns, WIDEST)
+    click.echo(fill(visible(sentence), width, initial_indent="• ", subsequent_indent="  "))
 
 
 def _selector(each: Mapping[str, Any]) -> list[object]:

@@ -1,4 +1,4 @@
-"""`localsel demo`: the bundled pool and the bundled nano selector → a selection to look at."""
+"""`localsel demo`: the bundled pool and the bundled nano selectors → selections, compared."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from shlex import quote
 
 import click
 
+from localsel.cli.comparing import print_comparison, show
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
-from localsel.cli.run import follow
 from localsel.cli.show import print_picks
 from localsel.errors import BackendError
+from localsel.pipeline.comparing import Contest, run_all
 from localsel.runs import chosen_rows
 from localsel.settings import Settings, default_workspace, resource
 from localsel.stages.export import Chosen
@@ -25,46 +26,43 @@ SHOWN = 12
 @click.command("demo")
 @workspace_option
 def command(workspace: Path | None) -> None:
-    """Choose 40 of 485 example instructions with each nano selector. No network, no arguments."""
+    """Choose 40 of 485 example instructions with each nano selector, and compare. No network."""
     models = sorted(resource("models").glob("nano-*/*.gguf"))
     if not models:
         raise BackendError("The nano selectors are missing from this installation.")
     folder = home(workspace)
     there = f" --workspace {quote(str(workspace))}" if workspace else ""
     say("The bundled pool, and toy selectors that are here to show how it works.")
-    chosen: dict[str, list[Chosen]] = {}
-    names: dict[str, str] = {}
-    for model in models:
-        say(f"── {model.stem}")
-        record = follow(settings_of(model, folder))
-        with closing(Store(folder)) as store:
-            run = store.run(str(record["id"]))
-            names[model.stem] = run["run"]
-            chosen[model.stem] = chosen_rows(store, run)
-            marked = [
-                str(store.columns(run["pool"], instruction.row)["quality"])
-                for instruction in store.instructions(run["pool"])
-            ]
-    first = models[0].stem
+    contest = Contest(tuple(map(str, models)))
+    with closing(run_all(settings_of(folder), contest)) as events:
+        found = show(events, "auto")
+    runs = {each["name"]: each["run"] for each in found["selectors"]}
+    with closing(Store(folder)) as store:
+        chosen = {name: chosen_rows(store, store.run(run)) for name, run in runs.items()}
+        pool = store.run(next(iter(runs.values())))["pool"]
+        marked = [str(columns["quality"]) for _, columns in store.all_columns(pool)]
+    first = next(iter(runs))
     say(f"── what {first} chose first")
     print_picks(chosen[first][:SHOWN])
-    compare(chosen, marked)
-    say(f"Look closer: localsel show {names[first]}{there}")
+    say("── how they compare")
+    print_comparison(found)
+    count_poor(chosen, marked)
+    say(f"Look closer: localsel show {runs[first]}{there}")
+    say(f"The whole comparison as a page: localsel report {' '.join(runs.values())}{there}")
 
 
-def settings_of(model: Path, folder: Path) -> Settings:
-    """The demo's run with one selector."""
+def settings_of(folder: Path) -> Settings:
+    """The demo's settings."""
     return Settings(
         data=resource("examples") / "pool.jsonl",
         budget=BUDGET,
-        model=str(model),
         workspace=None if folder == default_workspace() else folder,
         resume="never",
     )
 
 
-def compare(chosen: dict[str, list[Chosen]], marked: list[str]) -> None:
-    """How many poor rows each chose, and how many picks are everybody's.
+def count_poor(chosen: dict[str, list[Chosen]], marked: list[str]) -> None:
+    """How many poor rows each chose.
 
     The example pool says which of its rows are poor, which a real pool does not.
     """
@@ -72,6 +70,3 @@ def compare(chosen: dict[str, list[Chosen]], marked: list[str]) -> None:
     for name, picks in chosen.items():
         poor = sum(each.columns["quality"] == "poor" for each in picks)
         say(f"{name}: {poor} of {len(picks)} picks are poor rows; {share:.0%} of the pool are.")
-    if len(chosen) > 1:
-        rows = [{each.instruction.row for each in picks} for picks in chosen.values()]
-        say(f"{len(set.intersection(*rows))} of {BUDGET} picks are the same.")

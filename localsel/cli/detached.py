@@ -1,4 +1,4 @@
-"""The flags of a run → a process of its own that outlives the terminal, and a log of its events.
+"""A command line → a process of its own that outlives the terminal, and a log of its events.
 
 The log is what `--display json` prints, in the workspace; the child's complaints lie beside it.
 """
@@ -10,12 +10,11 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from localsel.cli.options import typed
 from localsel.errors import LocalselError, WorkspaceError
 from localsel.events import Event
 from localsel.store import Store
@@ -23,8 +22,8 @@ from localsel.store import Store
 EVERY = 0.2
 
 
-def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: Path) -> Event:
-    """Starts the run; returns once it has a name, with the event that names it.
+def launch(line: Sequence[str], home: Path, kinds: Collection[str] = ("run",)) -> Event:
+    """Starts a command; returns its first event of one of these kinds: by default its name.
 
     Raises:
         LocalselError: it ended before; with its own words and exit code.
@@ -33,13 +32,12 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
         store.refuse_unwritable()
     log = home / "logs" / f"{secrets.token_hex(8)}.jsonl"
     try:
-        line = typed({**flags, "config": config, "display": "json"})
-        child = _start(log, ["run", *line, "--", str(data)])
+        child = _start(log, line)
     except OSError as error:
         raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
     try:
         for event in follow(log, lambda: child.poll() is None):
-            if event.event == "run":
+            if event.event in kinds:
                 return event
     except BaseException:
         # Whoever stops waiting for its name does not want it.
@@ -53,7 +51,7 @@ def launch(data: Path, config: Path | None, flags: Mapping[str, object], home: P
     raise failed
 
 
-def _start(log: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+def _start(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     with log.open("w") as events, complaints(log).open("w") as talk:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "localsel", *arguments],

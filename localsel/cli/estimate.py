@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from localsel.cli.output import print_table
+from localsel.cli.output import print_table, visible
 
 
-def print_estimate(plan: dict[str, Any]) -> None:
+def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") -> None:
     """Two columns on stdout."""
     rows: list[list[object]] = [["rows to choose from", plan["open_rows"]]]
     rows.append(["picks", plan["budget"]])
@@ -26,7 +26,7 @@ def print_estimate(plan: dict[str, Any]) -> None:
             ["choosing takes about", duration(plan["choose_seconds"])],
         ]
     rows.append(["memory, at most so far", f"{plan['peak_memory'] / 2**20:,.0f} MiB"])
-    print_table(["a run of these settings", ""], rows)
+    print_table([visible(name), ""], rows)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from shlex import quote
 import click
 
 from localsel.cli.display import open_display, watch
-from localsel.cli.options import settings_from, settings_options
+from localsel.cli.options import settings_from, settings_options, typed
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
 from localsel.settings import Settings
@@ -83,7 +83,8 @@ def go_on_alone(
     """Starts the run in the background; its id on stdout is for scripts."""
     from localsel.cli.detached import launch
 
-    event = launch(data, config, flags, settings.home)
+    line = typed({**flags, "config": config, "display": "json"})
+    event = launch(["run", *line, "--", str(data)], settings.home)
     if as_json:
         print_json({"run": event.run, "state": event.details["state"]})
     else:

@@ -23,6 +23,7 @@ from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.store import Store
 
+ASKING = ("run", "rehearse")
 SEVERAL = {"length": ("length-short", "length-long")}
 
 
@@ -72,6 +73,22 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
         found = compare_runs(store, entries, people)
     total = len(entries)
     yield Event("done", "export", done=total, total=total, details={"comparison": found})
+
+
+def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None, None]:
+    """Yields the events of every selector's rehearsal; the last one holds all `plans`, by name.
+
+    Raises:
+        LocalselError: there can be no plan, or a selector cannot be run.
+    """
+    refuse_early(contest)
+    plans: dict[str, Any] = {}
+    for name, model in zip(names_of(contest.models), contest.models, strict=True):
+        own = replace(settings, model=model)
+        last = yield from _last("rehearse", own, Sharing(contest.questions), name)
+        plans[name] = last["plan"]
+    total = len(plans)
+    yield Event("done", "choose", done=total, total=total, details={"plans": plans})
 
 
 def refuse_early(contest: Contest) -> None:
@@ -162,7 +179,9 @@ def _last(job: str, settings: Settings, sharing: Sharing, name: str) -> Steps[di
         for event in events:
             if event.event == "done":
                 details = dict(event.details)
-            yield replace(event, details={**event.details, **whose})
+            # Of a worker that asks nothing there is nothing to see at its end.
+            if event.event != "done" or job in ASKING:
+                yield replace(event, details={**event.details, **whose})
     return details
 
 

@@ -20,13 +20,15 @@ from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import Identity
 from localsel.records import Instruction, Plan, Prompt, Query
 from localsel.settings import Settings
+from localsel.sharing import ALONE, Sharing
+from localsel.stages.plan import wanted
 from localsel.stages.prompt import find_template
 from localsel.store import Store
 
 TIMED = 3
 
 
-def rehearse(settings: Settings) -> Generator[Event, None, None]:
+def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, None, None]:
     """Everything up to the first question, and three timed ones; keeps nothing but the caches.
 
     Yields events; the last one is `done`, with the estimate in its details.
@@ -52,8 +54,9 @@ def rehearse(settings: Settings) -> Generator[Event, None, None]:
         if chooses and method.needs_plan:
             if not store.has_plan(identity.plan):
                 yield from planning.make(course, identity, admission)
-            plan = store.plan(identity.plan)
+            plan = sharing.part(store.plan(identity.plan), settings.seed)
             planned = _shape(plan, store.plan_facts(identity.plan))
+            planned["budget"] = wanted(plan) + len(admission.included)
             if backend:
                 fitter = Fitter([backend], template, settings.criteria)
                 rehearsal = Rehearsal(settings, plan, fitter)

@@ -118,13 +118,15 @@ def main() -> None:
 
 
 def _events(job: str, settings: Settings, sharing: Sharing) -> Iterator[Event]:
-    from localsel.pipeline import preparing, run
+    from localsel.pipeline import preparing, rehearsal, run
 
     match job:
         case "plan":
             return preparing.prepare(settings, sharing)
         case "measure":
             return preparing.measure(settings, sharing)
+        case "rehearse":
+            return rehearsal.rehearse(settings, sharing)
         case _:
             return run(settings, sharing)
 
