@@ -92,6 +92,7 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
         _print_point(sentence)
     for each in comparison["failed"]:
         _print_point(f"{each['name']} failed: {each['error']}")
+    say(f"{comparison['connections_attempted']} connections attempted.")
 
 
 def _print_point(sentence: str) -> None:

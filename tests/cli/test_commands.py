@@ -257,10 +257,12 @@ def test_benchmarks_are_listed_with_their_question(localsel: Command) -> None:
 def test_the_demo_chooses_40_and_says_how_good_they_are(localsel: Command, workspace: Path) -> None:
     done = localsel("demo", "--workspace", workspace)
     assert done.code == 0, done.stderr
-    assert "Chose 40 of 485 instructions" in done.stderr
+    assert done.stderr.count("Chose 40 of 485 instructions") == len(SELECTORS)
     assert "0 connections attempted." in done.stderr
     assert "of 40 picks are poor rows; 12% of the pool are." in done.stderr
-    assert len(done.stdout.splitlines()) > 10
-    runs = localsel("runs", "--json", "--workspace", workspace).document
-    assert [(run["state"], run["budget"]) for run in runs] == [("finished", 40)] * len(SELECTORS)
-    assert [run["selector"] for run in reversed(runs)] == SELECTORS
+    assert " · ".join(SELECTORS) in done.stdout
+    assert "of their picks in the same order" in " ".join(done.stdout.split())
+    runs = localsel("runs", "--json", "--workspace", workspace).document[::-1]
+    assert {(run["state"], run["budget"]) for run in runs} == {("finished", 40)}
+    assert [run["selector"] for run in runs] == [*SELECTORS, None, None, None]
+    assert {run["method"] for run in runs[len(SELECTORS) :]} == {"random"}

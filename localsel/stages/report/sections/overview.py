@@ -53,7 +53,6 @@ def facts(comparison: Mapping[str, Any]) -> Facts:
         "Queries asked": comparison.get("queries_asked"),
         "Questions in an order": comparison.get("questions"),
         "Orders": comparison.get("orders"),
-        "Layout": comparison.get("layout"),
     }
     said = {name: _single(value) for name, value in named.items()}
     return Facts(tuple((name, value) for name, value in said.items() if value))
@@ -74,7 +73,8 @@ def summary(comparison: Mapping[str, Any]) -> Section:
 
 def compared(comparison: Mapping[str, Any], who: Lineup) -> Section:
     data = comparison.get("data")
-    blocks: list[Block] = say(f"Data: {visible(data)}" if data else "")
+    layout = f" ({visible(comparison['layout'])})" if comparison.get("layout") else ""
+    blocks: list[Block] = say(f"Data: {visible(data)}{layout}" if data else "")
     blocks += table("Who took part", "Name", COLUMNS, _rows(comparison, who), READING)
     blocks += table("What failed", "Name", [Column("Why", "text")], _failed(comparison))
     return Section("compared", "What was compared", tuple(blocks or say("Nothing.")))
