@@ -122,6 +122,20 @@ def test_the_python_call_gives_the_same_picks_as_the_command(
     assert selection.record["connections_attempted"] == 0
 
 
+def test_selectors_are_compared_from_python_too(
+    localsel: Command, example_pool: Path, workspace: Path, clean: None
+) -> None:
+    import localsel as package
+
+    options = {"workspace": workspace, "backend": "scripted"}
+    found = package.compare(example_pool, 5, ["first", "random:7"], **options)
+    line = ("compare", example_pool, "--budget", 5, "--workspace", workspace, "--json")
+    done = localsel(*line, "--backend", "scripted", "--model", "first", "--model", "random:7")
+    assert done.code == 0, done.stderr
+    assert done.document == json.loads(json.dumps(found))
+    assert [each["name"] for each in found["selectors"]] == ["first", "random:7"]
+
+
 def test_the_python_call_raises_what_the_command_says(tmp_path: Path, clean: None) -> None:
     import localsel
 
