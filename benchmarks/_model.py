@@ -1,4 +1,4 @@
-"""A folder → a GGUF in it of SmolLM-135M's shape, with random weights: for speed, not for sense.
+"""A folder → a GGUF in it of a small model's shape, with random weights: for speed, not for sense.
 
 The tokens are those of the bundled nano selector, and as many that no text contains as make the
 vocabulary as large as the real one's: choosing a label costs a step over all of them.
@@ -7,14 +7,27 @@ vocabulary as large as the real one's: choosing a label costs a step over all of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from localsel.settings import resource
 
-LAYERS, WIDTH, HEADS, KEY_HEADS, INNER = 30, 576, 9, 3, 1536
-VOCABULARY = 49_152
+
+class Shape(NamedTuple):
+    """How many of everything a model has."""
+
+    name: str
+    layers: int
+    width: int
+    heads: int
+    key_heads: int
+    inner: int
+    vocabulary: int
+
+
+SMOLLM = Shape("smollm-shaped", 30, 576, 9, 3, 1536, 49_152)  # SmolLM-135M
+QWEN = Shape("qwen-shaped", 24, 896, 14, 2, 4864, 151_936)  # Qwen2-0.5B
 CONTEXT = 4096
 BLOCK = 32  # weights that share a scale in Q4_0
 SCALE = 0.005
@@ -25,30 +38,30 @@ def nano() -> Path:
     return resource("models") / "nano-llama" / "nano-llama.gguf"
 
 
-def random_model(folder: Path, seed: int = 0) -> Path:
-    """Writes 135 million Q4_0 weights, 76 MB."""
+def random_model(folder: Path, seed: int = 0, shape: Shape = SMOLLM) -> Path:
+    """Writes Q4_0 weights, of SmolLM 135 million in 76 MB."""
     import gguf
 
-    path = folder / "smollm-shaped.gguf"
+    path = folder / f"{shape.name}.gguf"
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(INNER)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KEY_HEADS)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.inner)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.key_heads)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
-    writer.add_vocab_size(VOCABULARY)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
+    writer.add_vocab_size(shape.vocabulary)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_0)
-    _add_tokenizer(writer, gguf.GGUFReader(nano()), gguf.TokenType.NORMAL)
+    _add_tokenizer(writer, gguf.GGUFReader(nano()), gguf.TokenType.NORMAL, shape.vocabulary)
     generator = np.random.default_rng(seed)
-    for name, shape in _shapes().items():
-        if len(shape) == 1:
-            writer.add_tensor(name, np.ones(shape, dtype=np.float32))
+    for name, size in _tensors(shape).items():
+        if len(size) == 1:
+            writer.add_tensor(name, np.ones(size, dtype=np.float32))
         else:
             kind = gguf.GGMLQuantizationType.Q4_0
-            writer.add_tensor(name, _weights(generator, *shape), raw_dtype=kind)
+            writer.add_tensor(name, _weights(generator, *size), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -56,17 +69,17 @@ def random_model(folder: Path, seed: int = 0) -> Path:
     return path
 
 
-def parameters() -> int:
-    return sum(int(np.prod(shape)) for shape in _shapes().values())
+def parameters(shape: Shape = SMOLLM) -> int:
+    return sum(int(np.prod(size)) for size in _tensors(shape).values())
 
 
-def _add_tokenizer(writer: Any, source: Any, normal: int) -> None:
+def _add_tokenizer(writer: Any, source: Any, normal: int, vocabulary: int) -> None:
     def said(name: str) -> Any:
         field = source.get_field(name)
         return field.contents() if field else None
 
     tokens, kinds = said("tokenizer.ggml.tokens"), said("tokenizer.ggml.token_type")
-    fillers = [f"<filler {number}>" for number in range(VOCABULARY - len(tokens))]
+    fillers = [f"<filler {number}>" for number in range(vocabulary - len(tokens))]
     writer.add_tokenizer_model(said("tokenizer.ggml.model"))
     writer.add_token_list([*tokens, *fillers])
     writer.add_token_types([*kinds, *[normal] * len(fillers)])
@@ -79,27 +92,27 @@ def _add_tokenizer(writer: Any, source: Any, normal: int) -> None:
     writer.add_chat_template(said("tokenizer.chat_template"))
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
+def _tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
     """Rows and columns of every tensor; the embeddings are the output too."""
-    keys = WIDTH // HEADS * KEY_HEADS
+    width, keys = shape.width, shape.width // shape.heads * shape.key_heads
     layer: dict[str, tuple[int, ...]] = {
-        "attn_norm": (WIDTH,),
-        "attn_q": (WIDTH, WIDTH),
-        "attn_k": (keys, WIDTH),
-        "attn_v": (keys, WIDTH),
-        "attn_output": (WIDTH, WIDTH),
-        "ffn_norm": (WIDTH,),
-        "ffn_gate": (INNER, WIDTH),
-        "ffn_up": (INNER, WIDTH),
-        "ffn_down": (WIDTH, INNER),
+        "attn_norm": (width,),
+        "attn_q": (width, width),
+        "attn_k": (keys, width),
+        "attn_v": (keys, width),
+        "attn_output": (width, width),
+        "ffn_norm": (width,),
+        "ffn_gate": (shape.inner, width),
+        "ffn_up": (shape.inner, width),
+        "ffn_down": (width, shape.inner),
     }
-    shapes: dict[str, tuple[int, ...]] = {
-        "token_embd.weight": (VOCABULARY, WIDTH),
-        "output_norm.weight": (WIDTH,),
+    tensors: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (shape.vocabulary, width),
+        "output_norm.weight": (width,),
     }
-    for number in range(LAYERS):
-        shapes |= {f"blk.{number}.{part}.weight": shape for part, shape in layer.items()}
-    return shapes
+    for number in range(shape.layers):
+        tensors |= {f"blk.{number}.{part}.weight": size for part, size in layer.items()}
+    return tensors
 
 
 def _weights(generator: np.random.Generator, rows: int, columns: int) -> np.ndarray[Any, Any]:

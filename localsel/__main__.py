@@ -8,7 +8,7 @@ from types import FrameType
 
 from localsel.errors import LocalselError
 
-STOPPED = "localsel: stopped; what was done is kept; `localsel run` goes on from there."
+STOPPED = "localsel: stopped; what was done is kept; the same command goes on from there."
 
 
 def main(arguments: list[str] | None = None) -> None:

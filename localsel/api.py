@@ -15,6 +15,8 @@ from localsel.runs import chosen_rows
 from localsel.settings import Settings, Sourced, build, gather, known
 from localsel.store import Store
 
+NONE: Mapping[str, object] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -32,24 +34,28 @@ class Selection:
 def compare(
     data: str | PathLike[str],
     budget: int,
-    models: Sequence[str | PathLike[str]],
-    baselines: Sequence[str] = (),
+    models: str | PathLike[str] | Sequence[str | PathLike[str]],
+    baselines: str | Sequence[str] = (),
     queries: int | None = None,
     seeds: int = 3,
+    human: str | PathLike[str] | None = None,
     **options: Any,
 ) -> Mapping[str, Any]:
     """Gives several selectors the same queries in the same orders, as `localsel compare` does.
 
     Returns the fields of `localsel compare --json`. `options` are the flags of that command;
-    `orders` is 2 unless given.
+    `orders` is 2 unless somebody says otherwise; `human` is a file of the rows a person chose.
 
     Raises:
         LocalselError: nothing can be compared; a selector that fails is named in `failed`.
     """
-    from localsel.pipeline.comparing import Contest, run_all
+    from localsel.pipeline.comparing import ORDERS, Contest, run_all
 
-    settings = _settings(data, {"budget": budget, "orders": 2} | options, "compare")
-    contest = Contest(tuple(map(str, models)), tuple(baselines), queries, seeds)
+    settings = _settings(data, {"budget": budget} | options, "compare", {"orders": ORDERS})
+    several = [models] if isinstance(models, str | PathLike) else models
+    named = [baselines] if isinstance(baselines, str) else baselines
+    people = Path(human) if human is not None else None
+    contest = Contest(tuple(map(str, several)), tuple(named), queries, seeds, people)
     with closing(run_all(settings, contest)) as events:
         last = deque(events, maxlen=1)[0]
     found: Mapping[str, Any] = last.details["comparison"]  # type: ignore[assignment]
@@ -79,9 +85,15 @@ def run(
     return Selection(tuple(each.as_json() for each in chosen), record)
 
 
-def _settings(data: str | PathLike[str], options: Mapping[str, object], function: str) -> Settings:
+def _settings(
+    data: str | PathLike[str],
+    options: Mapping[str, object],
+    function: str,
+    defaults: Mapping[str, object] = NONE,
+) -> Settings:
     for name in options:
         known(name, f"localsel.{function}({name}=…)")
     typed = {name: Sourced(value, name) for name, value in options.items() if value is not None}
-    sources = gather({}, Path(data).expanduser()) | typed | {"data": Sourced(str(data), "data")}
-    return build(sources)
+    given = {name: Sourced(value, "default") for name, value in defaults.items()}
+    given |= gather({}, Path(data).expanduser()) | typed
+    return build(given | {"data": Sourced(str(data), "data")})

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from localsel.errors import UsageError
-from localsel.records import Pick, Plan, Vectors, text_digest
+from localsel.methods import METHODS
+from localsel.records import INCLUDED, Pick, Vectors, text_digest
 from localsel.runs import run_record
 from localsel.sharing import Sharing
 from localsel.stages.compare import Contestant, compare
-from localsel.stages.plan import wanted
 from localsel.store import Store
 
-RANDOM = "random"
+RANDOM, HUMAN = "random", "human"
 LEAST_SEEDS = 3
+# How a question was put; the rest of a plan is the same for all.
+PUT = ("prompt", "criteria", "temperature", "context", "orders")
 ENDED = ("finished", "over-limit")
 
 
@@ -52,24 +54,25 @@ def entries_of(store: Store, names: Sequence[str]) -> list[Entry]:
             state = store.state(run)
             raise UsageError(f"Run {run['run']} is {state}.", "Only finished runs can be compared.")
     selectors = [run for run in runs if run["facts"].get("selector")]
+    for run in selectors:
+        if not run["plan"]:
+            raise UsageError(
+                f"Run {run['run']} had nothing to choose: --include filled its budget."
+            )
     if not selectors:
         raise UsageError("None of these runs asked a selector: there is nothing to compare.")
     for run in runs:
         _refuse_other(selectors[0], run)
-    called = numbered([_called(run) for run in runs])
-    return [
-        Entry(name, run["run"], "" if run["facts"].get("selector") else run["settings"]["method"])
-        for name, run in zip(called, runs, strict=True)
-    ]
-
-
-def _called(run: Mapping[str, Any]) -> str:
-    name: str = (run["facts"].get("selector") or {"name": run["settings"]["method"]})["name"]
-    return name
+    baselines = [run for run in runs if run not in selectors]
+    names = selector_names([run["facts"]["selector"]["name"] for run in selectors])
+    methods = [run["settings"]["method"] for run in baselines]
+    asked = [Entry(name, run["run"]) for name, run in zip(names, selectors, strict=True)]
+    drawn = zip(numbered(methods), baselines, methods, strict=True)
+    return asked + [Entry(name, run["run"], method) for name, run, method in drawn]
 
 
 def _refuse_other(first: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    """Selectors have to have been asked the same questions, baselines to know the same pool."""
+    """Selectors have to have been asked the same questions, baselines to choose as many."""
     if run["pool"] != first["pool"]:
         raise UsageError(
             f"Runs {first['run']} and {run['run']} are of different data:"
@@ -81,6 +84,12 @@ def _refuse_other(first: Mapping[str, Any], run: Mapping[str, Any]) -> None:
             f"Runs {first['run']} and {run['run']} were asked different queries.",
             "Compare runs of the same data, budget, seed and clusters.",
         )
+    chose = [each["facts"].get("wanted", each["settings"]["budget"]) for each in (first, run)]
+    if chose[0] != chose[1]:
+        raise UsageError(
+            f"Run {first['run']} chose {chose[0]:,} rows, run {run['run']} {chose[1]:,}.",
+            "Only selections of the same size can be compared.",
+        )
 
 
 def _sharing(run: Mapping[str, Any]) -> Sharing:
@@ -89,34 +98,56 @@ def _sharing(run: Mapping[str, Any]) -> Sharing:
 
 
 def numbered(names: Sequence[str]) -> list[str]:
-    """The same names, with a number where one comes again."""
-    seen: dict[str, int] = {}
-    found = []
+    """The same names, with a number where one comes again: no two alike."""
+    found: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+        called, number = name, 1
+        while called in found:
+            number += 1
+            called = f"{name} ({number})"
+        found.append(called)
     return found
 
 
+def selector_names(stems: Sequence[str]) -> list[str]:
+    """What selectors are called in the tables, none like another or like a baseline."""
+    others = {HUMAN, *METHODS.names}
+    return numbered(
+        [f"selector {stem}" if others.intersection(stem.split()[:1]) else stem for stem in stems]
+    )
+
+
 def compare_runs(
-    store: Store, entries: Sequence[Entry], human: Mapping[str, Sequence[int]] | None = None
+    store: Store,
+    entries: Sequence[Entry],
+    human: Mapping[str, Sequence[int]] | None = None,
+    attempts: int = 0,
 ) -> dict[str, Any]:
-    """The fields of `compare --json`. `human` are rows that a person chose, by name."""
+    """The fields of `compare --json`.
+
+    `human` are rows that a person chose, by name; `attempts` are connections that were attempted
+    beside those of the runs.
+    """
     here = [entry for entry in entries if entry.run]
     selectors = [entry for entry in here if not entry.group]
     first = store.run(selectors[0].run)
-    plan = _sharing(first).part(store.plan(first["plan"]), first["settings"]["seed"])
-    aside = {row for row, _ in store.aside(first["run"])}
+    whole = store.plan(first["plan"])
+    plan = _sharing(first).part(whole, first["settings"]["seed"])
+    aside = dict(store.aside(first["run"]))
+    included = [row for row, reason in aside.items() if reason == INCLUDED]
     texts = {
-        each.row: each.text for each in store.instructions(first["pool"]) if each.row not in aside
+        each.row: each.text
+        for each in store.instructions(first["pool"])
+        if aside.get(each.row, INCLUDED) == INCLUDED
     }
+    picks = len(store.picks(first["run"]))
     orders = min(store.run(entry.run)["settings"]["orders"] for entry in selectors)
     contestants = [_contestant(store, entry, orders) for entry in here]
     for name, rows in (human or {}).items():
-        _refuse_share(name, len(rows), wanted(plan))
+        refuse_share(name, len(rows), picks)
         contestants.append(_person(name, rows))
     if not any(each.group == RANDOM for each in contestants):
-        contestants += _random(sorted(texts), wanted(plan), first["settings"]["seed"])
+        contestants += _random(texts, included, picks, first["settings"]["seed"])
     vectors = _vectors(store, first, texts)
     found = compare(
         contestants,
@@ -127,8 +158,28 @@ def compare_runs(
         rows=None if vectors is None else np.array(list(texts)),
         vectors=vectors,
         near=first["settings"]["near_duplicates"] or 0.95,
+        is_sample=len(plan.queries) < len(whole.queries),
     )
-    return _completed(store, found, first, entries, plan)
+    others = _differences(store, selectors)
+    found["summary"] = [*_said_of(others), *found["summary"]]
+    return _completed(store, found | {"differences": others}, first, entries, attempts)
+
+
+def _differences(store: Store, selectors: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Settings in which the runs differ beside the selector: each with its value, by name."""
+    settings = {each.name: store.run(each.run)["settings"] for each in selectors}
+    asked = {name: {key: own.get(key) for key in PUT} for name, own in settings.items()}
+    return {
+        key: {name: own[key] for name, own in asked.items()}
+        for key in PUT
+        if len({str(own[key]) for own in asked.values()}) > 1
+    }
+
+
+def _said_of(differences: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for key, values in differences.items():
+        said = ", ".join(f"{name} {value}" for name, value in values.items())
+        yield f"The runs differ in more than the selector: {key} is {said}."
 
 
 def _contestant(store: Store, entry: Entry, orders: int) -> Contestant:
@@ -139,7 +190,7 @@ def _contestant(store: Store, entry: Entry, orders: int) -> Contestant:
     return Contestant(entry.name, "selector", answers, picks)
 
 
-def _refuse_share(name: str, rows: int, picks: int) -> None:
+def refuse_share(name: str, rows: int, picks: int) -> None:
     """Chance is computed for selections of the same size."""
     if rows != picks:
         raise UsageError(
@@ -153,12 +204,19 @@ def _person(name: str, rows: Sequence[int]) -> Contestant:
     return Contestant(name, "human", {}, tuple(picks))
 
 
-def _random(rows: Sequence[int], count: int, seed: int) -> list[Contestant]:
-    """Uniform samples, where no run is one: no figure can be read without."""
-    found = []
+def _random(
+    rows: Iterable[int], included: Sequence[int], count: int, seed: int
+) -> list[Contestant]:
+    """Uniform samples, where no run is one: no figure can be read without.
+
+    As in a run, what is picked in any case comes first.
+    """
+    found, others = [], sorted(set(rows) - set(included))
     for turn in range(LEAST_SEEDS):
-        drawn = np.random.default_rng(seed + turn).choice(len(rows), size=count, replace=False)
-        picks = [Pick(rows[place], "method", rank=rank + 1) for rank, place in enumerate(drawn)]
+        generator, size = np.random.default_rng(seed + turn), count - len(included)
+        drawn = [others[place] for place in generator.choice(len(others), size, replace=False)]
+        rank_of = enumerate([*included, *drawn], start=1)
+        picks = [Pick(row, "method", rank=rank) for rank, row in rank_of]
         found.append(Contestant(f"{RANDOM} {turn + 1}", "baseline", {}, tuple(picks), RANDOM))
     return found
 
@@ -175,9 +233,10 @@ def _completed(
     found: dict[str, Any],
     first: Mapping[str, Any],
     entries: Sequence[Entry],
-    plan: Plan,
+    attempts: int,
 ) -> dict[str, Any]:
     """What the workspace knows beside the statistics: of the pool, and of every run."""
+    paths = {each.name: each.model for each in entries}
     records = {each.name: run_record(store, each.run) for each in entries if each.run}
     reference = next(record for record in records.values() if record["id"] == first["run"])
     by_group: dict[str, list[str]] = {}
@@ -186,14 +245,16 @@ def _completed(
             by_group.setdefault(each.group, []).append(each.run)
     head = {name: reference[name] for name in ("data", "layout", "pool_rows", "budget", "seed")}
     head |= {name: reference[name] for name in ("clusters", "settings", "versions", "created")}
-    attempts = sum(record["connections_attempted"] for record in records.values())
+    attempts += sum(record["connections_attempted"] for record in records.values())
     return {
         **head,
         "plan": first["plan"],
-        "queries_asked": len(plan.queries),
         "connections_attempted": attempts,
         **found,
-        "selectors": [_selector(each, records.get(each["name"])) for each in found["selectors"]],
+        "selectors": [
+            _selector(each, records.get(each["name"]), paths.get(each["name"], ""))
+            for each in found["selectors"]
+        ],
         "baselines": [
             {**each, "runs": by_group.get(each["name"], [])} for each in found["baselines"]
         ],
@@ -205,8 +266,13 @@ def _completed(
     }
 
 
-def _selector(numbers: Mapping[str, Any], record: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A selector with its run; of a person there is none."""
+def _selector(
+    numbers: Mapping[str, Any], record: Mapping[str, Any] | None, path: str
+) -> dict[str, Any]:
+    """A selector with its run; of a person there is none.
+
+    `path`: where it was found now; one run serves every copy of the same weights.
+    """
     if record is None:
         return {**numbers, "path": None, "sha256": None, "run": None, "cost": None}
     spent, tokens = record["answer_seconds"], record["prompt_tokens"]
@@ -218,5 +284,5 @@ def _selector(numbers: Mapping[str, Any], record: Mapping[str, Any] | None) -> d
         "fallbacks": record["fallbacks"],
         "abstained": record["abstained"],
     }
-    known = {"path": record["selector"]["path"], "sha256": record["selector"]["sha256"]}
+    known = {"path": path or record["selector"]["path"], "sha256": record["selector"]["sha256"]}
     return {**numbers, **known, "run": record["id"], "state": record["state"], "cost": cost}

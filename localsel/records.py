@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
+INCLUDED = "picked by --include"
+"""Why a row that is picked in any case is set aside from what a method chooses from."""
+
 ChosenBy = Literal["model", "vote", "forced", "fallback", "human", "method"]
 
 

@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
                 raise
             # Whoever read our output has seen enough; nothing may be flushed into it any more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = STOPPED if context.invoked_subcommand in ("demo", "run") else 0
+            code = STOPPED if context.invoked_subcommand in ("demo", "run", "compare") else 0
             raise click.exceptions.Exit(code) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

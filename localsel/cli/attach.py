@@ -41,7 +41,9 @@ def command(run: str, display: Display, workspace: Path | None) -> None:
         shown = open_display(display)
         try:
             # The lock, not the state: a run is over when it has said so.
-            ended = watch(follow(log, lambda: store.is_locked(name)), shown)
+            told = follow(log, lambda: store.is_locked(name))
+            # The log of a comparison tells of other runs, too.
+            ended = watch((each for each in told if each.run in ("", name)), shown)
         except KeyboardInterrupt:
             say(f"Run {name} goes on. Stop it with `localsel stop {name}`.")
             raise click.exceptions.Exit(STOPPED) from None
@@ -61,6 +63,6 @@ def command(run: str, display: Display, workspace: Path | None) -> None:
 def _explain(name: str, state: str, words: str) -> None:
     """How a run ended that has no result."""
     if state == "interrupted":
-        say(f"Run {name} was stopped; the same `localsel run` command goes on from there.")
+        say(f"Run {name} was stopped; the same command goes on from there.")
         raise click.exceptions.Exit(STOPPED)
     raise LocalselError(words or f"Run {name} {state}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from shlex import join
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsel.cli.options import home, settings_from, settings_options, typed
-from localsel.cli.output import print_json, say
+from localsel.cli.output import json_text, print_json, say
 from localsel.errors import UsageError
+from localsel.events import Event
 
 if TYPE_CHECKING:
     from localsel.pipeline.comparing import Contest
     from localsel.settings import Settings
 
-ORDERS = 2
 FAILED = 4
+RUN = re.compile("[0-9a-f]{1,8}|last")
+DRAWN = "Draws of each baseline; of random 3 at least. [default: 3]"
 OWN = ("model", "orders", "out")
 CONTEST = ("model", "baseline", "queries", "seeds")
 
@@ -40,14 +43,26 @@ figures: docs/comparing.md.
 @click.command("compare", epilog=EPILOG)
 @click.argument("what", metavar="DATA | RUN RUN…", nargs=-1, required=True)
 @click.option("--model", multiple=True, metavar="PATH", help="A selector; give several.")
-@click.option("--baseline", multiple=True, metavar="METHOD", help="Beside random; see `methods`.")
-@click.option("--human", type=click.Path(path_type=Path), help="Rows that a person chose.")
-@click.option("--queries", type=click.IntRange(1), metavar="N", help="Ask a sample of so many.")
 @click.option(
-    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Of a baseline."
+    "--baseline",
+    multiple=True,
+    metavar="METHOD",
+    help="Beside random: length, coreset, kmeans; several.",
 )
+@click.option(
+    "--human", type=click.Path(path_type=Path), help="A file that names the rows a person chose."
+)
+@click.option(
+    "--queries",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask only a seeded sample of about so many.",
+)
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help=DRAWN)
 @click.option("--orders", metavar="N", help="Ask each query in this many orders. [default: 2]")
-@click.option("--out", type=click.Path(path_type=Path), help="A folder for the report.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A folder for the report: HTML, Markdown, JSON."
+)
 @settings_options(*OWN)
 @click.option("--dry-run", is_flag=True, help="Only say what would be asked, and for how long.")
 @click.option("--detach", is_flag=True, help="Go on without this terminal.")
@@ -62,23 +77,42 @@ def command(
     **flags: Any,
 ) -> None:
     """Compare selectors and baselines on identical queries, or finished runs of one plan."""
-    from localsel.cli.comparing import check_folder, print_comparison, write_report
-
-    if as_json and flags["display"] == "json":
-        raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
-    if dry_run or detach:
-        instead(what, {"out": out, "human": human, **flags}, dry_run, detach, as_json)
-        return
-    if out:
-        check_folder(out)
+    if dry_run and detach:
+        raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
+    if len(what) > 1 and (dry_run or detach):
+        raise UsageError("Finished runs are asked nothing: leave --dry-run and --detach away.")
     if human and not human.is_file():
         raise UsageError(f"--human: there is no file {human}.", "Check the path.")
-    found = of_data(what[0], human, flags) if len(what) == 1 else of_runs(what, human, flags)
+    if len(what) > 1:
+        tell(lambda: of_runs(what, human, flags), flags["display"], out, as_json)
+        return
+    if not Path(what[0]).exists() and RUN.fullmatch(what[0]):
+        raise UsageError("One run alone cannot be compared.", "Name two, or see `localsel report`.")
+    settings, contest = contest_of(what[0], human, out, flags)
+    if dry_run:
+        rehearse(settings, contest, as_json)
+    elif detach:
+        go_on_alone(what[0], {**flags, "human": human, "out": out}, settings.home, as_json)
+    else:
+        tell(lambda: of_data(settings, contest), settings.display, out, as_json)
+
+
+def tell(
+    comparing: Callable[[], dict[str, Any]], display: str | None, out: Path | None, as_json: bool
+) -> None:
+    """Compares, and says what came of it: on stdout, and in a folder."""
+    from localsel.cli.comparing import check_folder, print_comparison, write_report
+
+    if as_json and display == "json":
+        raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
+    if out:
+        check_folder(out)
+    found = comparing()
     if out:
         write_report(found, out)
     if as_json:
         print_json(found)
-    elif flags["display"] != "json":
+    elif display != "json":
         print_comparison(found)
     if out:
         say(f"The whole of it: {out / 'report.html'}; also report.md and comparison.json.")
@@ -92,60 +126,55 @@ def of_runs(names: tuple[str, ...], human: Path | None, flags: dict[str, Any]) -
     from localsel.pipeline.naming import rows_in
     from localsel.store import Store
 
-    if flags["model"] or flags["baseline"] or flags["queries"]:
+    given = {name for name, value in flags.items() if value not in (None, (), False)}
+    if odd := sorted(given - {"workspace", "display"}):
         raise UsageError(
             "Finished runs are compared as they are.",
-            "Leave --model, --baseline and --queries away, or name one data file.",
+            f"Leave --{odd[0].replace('_', '-')} away, or name one data file.",
         )
     with closing(Store(home(flags["workspace"]))) as store:
         entries = entries_of(store, names)
         people = {"human": rows_in(human, store, store.run(entries[0].run))} if human else {}
-        return compare_runs(store, entries, people)
+        found = compare_runs(store, entries, people)
+    if flags["display"] == "json":
+        print(json_text(Event("done", "export", details={"comparison": found}).as_json()))
+    return found
 
 
-def of_data(data: str, human: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
+def of_data(settings: Settings, contest: Contest) -> dict[str, Any]:
     """Everybody is asked, one after the other, each in a process of its own."""
     from localsel.cli.comparing import show
     from localsel.pipeline.comparing import run_all
 
-    settings, contest = contest_of(data, human, flags)
     with closing(run_all(settings, contest)) as events:
         return show(events, settings.display)
 
 
-def contest_of(data: str, human: Path | None, flags: Mapping[str, Any]) -> tuple[Settings, Contest]:
+def contest_of(
+    data: str, human: Path | None, out: Path | None, flags: Mapping[str, Any]
+) -> tuple[Settings, Contest]:
     """The settings that all share, and who takes part."""
-    from localsel.pipeline.comparing import Contest
+    from localsel.pipeline.comparing import ORDERS, SEEDS, Contest
 
-    line = ["localsel", "compare", data, *typed({**flags, "human": human})]
+    line = typed({**flags, "human": human, "out": out})
     shared = {name: value for name, value in flags.items() if name not in CONTEST}
     settings = settings_from(Path(data), shared.pop("config"), shared, {"orders": ORDERS})
     models = flags["model"] or ((settings.model,) if settings.model else ())
-    own = (flags["baseline"], flags["queries"], flags["seeds"], human)
-    return settings, Contest(models, *own, command=join(line))
+    own = (flags["baseline"], flags["queries"], flags["seeds"] or SEEDS, human)
+    command = join(["localsel", "compare", str(settings.data.resolve()), *line])
+    return settings, Contest(models, *own, command=command)
 
 
-def instead(
-    what: tuple[str, ...], flags: dict[str, Any], dry_run: bool, detach: bool, as_json: bool
-) -> None:
-    """What is done in place of a comparison: a rehearsal, or a process that goes on alone."""
-    if len(what) > 1:
-        raise UsageError("Finished runs are asked nothing: leave --dry-run and --detach away.")
-    if dry_run and detach:
-        raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
-    out, human = flags.pop("out"), flags.pop("human")
-    settings, contest = contest_of(what[0], human, flags)
-    if dry_run:
-        rehearse(settings, contest, as_json)
-        return
+def go_on_alone(data: str, flags: dict[str, Any], folder: Path, as_json: bool) -> None:
+    """Starts the comparison in the background; returns once its data is being read."""
     from localsel.cli.detached import launch
 
-    line = typed({**flags, "out": out, "human": human, "display": "json"})
-    launch(["compare", *line, "--", what[0]], settings.home, ("stage", "run", "note"))
+    line = typed({**flags, "display": "json"})
+    launch(["compare", *line, "--", data], folder, ("stage",))
     if as_json:
         print_json({"state": "running"})
     say("The comparison goes on in the background, whatever happens to this terminal.")
-    say("Its runs are in `localsel runs`; `localsel attach` follows and `stop` ends it there.")
+    say("Once its first run is in `localsel runs`, `attach` follows that and `stop` ends it all.")
     say("The same command without --detach shows it once it has ended.")
 
 

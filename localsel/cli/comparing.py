@@ -72,7 +72,8 @@ def write_report(comparison: Mapping[str, Any], folder: Path) -> None:
 
 
 def _write(text: str, file: TextIO) -> None:
-    file.write(text)
+    # Names of files need not be UTF-8.
+    file.write(text.encode("utf-8", "replace").decode())
 
 
 def print_comparison(comparison: Mapping[str, Any]) -> None:
@@ -116,14 +117,14 @@ def _selector(each: Mapping[str, Any]) -> list[object]:
 
 
 def _pair(each: Mapping[str, Any], form: str) -> list[object]:
-    low, high = each["interval"][form] or (None, None)
+    interval, kappa = each["interval"][form], each["kappa"][form]
     return [
         visible(f"{each['a']} · {each['b']}"),
         each["selection"]["shared"],
         share(each["overlap"][form]),
         share(each["expected"][form]),
-        f"{share(low)} – {share(high)}",
-        f"{each['kappa'][form]:.2f}",
+        " – ".join(map(share, interval or ())),
+        "" if kappa is None else f"{kappa:.2f}",
         probability(each["p_value"][form]),
     ]
 

@@ -24,8 +24,9 @@ def visible(text: object, width: int | None = None) -> str:
     return shown
 
 
-# JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them.
-ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+# JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them. What stands for
+# the odd bytes of a file's name is not UTF-8.
+ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000))}
 
 
 def json_text(document: Any, indent: int | None = None) -> str:

@@ -31,9 +31,10 @@ def command(runs: tuple[str, ...], out: Path, workspace: Path | None, as_json: b
     from localsel.comparison import compare_runs, entries_of
     from localsel.store import Store
 
-    check_folder(out)
     with closing(Store(home(workspace))) as store:
-        found = compare_runs(store, entries_of(store, runs))
+        entries = entries_of(store, runs)
+        check_folder(out)
+        found = compare_runs(store, entries)
     write_report(found, out)
     if as_json:
         print_json(found)

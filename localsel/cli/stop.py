@@ -37,7 +37,7 @@ def command(run: str, workspace: Path | None) -> None:
         _wait(store, name)
         state = store.state(store.run(name))
     if state == "interrupted":
-        say(f"Stopped run {name}; what it did is kept. The same `localsel run` command goes on.")
+        say(f"Stopped run {name}; what it did is kept. The same command goes on.")
     else:
         say(f"Run {name} came to its end before: it is {state}.")
 

@@ -102,7 +102,7 @@ class SelectLLM(Method):
             for query, order, shown in asked:
                 prompt, cut = self._fitter.fit([texts[row] for row in shown], query.quota)
                 shortened.append(tuple(shown[place] for place in cut))
-                seed = self._seed(query.id, order, DRAW)
+                seed = self._own_seed(query.id, order, DRAW)
                 yield Ask(prompt, query.quota, self.tools.settings.temperature, seed)
 
         answers = self._backend.choose(asks())
@@ -110,7 +110,7 @@ class SelectLLM(Method):
             choice, attempts = next(answers), 1
             if isinstance(choice, AnswerError):
                 prompt, _ = self._fitter.fit([texts[row] for row in shown], query.quota)
-                seed = self._seed(query.id, order, DRAW, attempts)
+                seed = self._own_seed(query.id, order, DRAW, attempts)
                 retry = Ask(prompt, query.quota, self.tools.settings.temperature, seed)
                 choice, attempts = next(self._backend.choose([retry])), 2
             answer = self._answer(query, order, shown, choice, attempts, shortened[place])
@@ -142,7 +142,7 @@ class SelectLLM(Method):
                     attempts=attempts,
                     shortened=shortened,
                 )
-        generator = np.random.default_rng(self._seed(query.id, order, FILL))
+        generator = np.random.default_rng(self._own_seed(query.id, order, FILL))
         filled = generator.choice(len(shown), size=query.quota, replace=False)
         return Answer(
             query=query.id,
@@ -170,7 +170,8 @@ class SelectLLM(Method):
         votes = {row: sum(row in answer.chosen for answer in valid) for row in first.shown}
         winners = list(first.chosen)
         if len(answers) > 1 and valid:
-            draw = np.random.default_rng(self._tie_seed(query)).permutation(len(first.shown))
+            seed = self._own_seed(query.id, TIE)
+            draw = np.random.default_rng(seed).permutation(len(first.shown))
             lots = dict(zip(sorted(first.shown), draw.tolist(), strict=True))
             first_choice = sorted(
                 first.shown, key=lambda row: (-votes[row], -support(row, valid), lots[row])
@@ -208,9 +209,10 @@ class SelectLLM(Method):
     def _seed(self, *parts: int) -> tuple[int, ...]:
         return (self.tools.settings.seed, *parts)
 
-    def _tie_seed(self, query: Query) -> tuple[int, ...]:
+    def _own_seed(self, *parts: int) -> tuple[int, ...]:
+        """Of what a selector draws: were its dice another's, the two would agree by that alone."""
         digest = int(self.tools.selector[:16] or "0", 16)
-        return self._seed(query.id, digest & 0xFFFFFFFF, digest >> 32, TIE)
+        return self._seed(digest & 0xFFFFFFFF, digest >> 32, *parts)
 
 
 def rows_of(query: Query, winners: dict[int, tuple[int, ...]]) -> tuple[int, ...]:

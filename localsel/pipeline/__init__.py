@@ -6,7 +6,6 @@ it, and what was done is kept.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -19,7 +18,7 @@ from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.methods.base import Method, Pool
 from localsel.pipeline.admitting import Admission
-from localsel.pipeline.course import Course, Steps
+from localsel.pipeline.course import Course, Steps, peak_memory
 from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
 from localsel.runs import chosen_rows, run_record
@@ -204,8 +203,7 @@ def _finish(course: Course) -> Iterator[Event]:
 
 def _peak(stored: Mapping[str, Any]) -> dict[str, int]:
     """The most memory that any start of this run has taken, in bytes."""
-    now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"peak_memory": max(now, stored["facts"].get("peak_memory", 0))}
+    return {"peak_memory": max(peak_memory(), stored["facts"].get("peak_memory", 0))}
 
 
 def _versions() -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from localsel.errors import UsageError
 from localsel.pipeline.course import Course, Steps
 from localsel.pipeline.identity import Identity
 from localsel.pipeline.naming import RowReader
-from localsel.records import Instruction
+from localsel.records import INCLUDED, Instruction
 from localsel.settings import Settings
 from localsel.stages.load import lookup
 from localsel.wording import counted
@@ -18,7 +18,6 @@ from localsel.wording import counted
 GIVEN = "annotated already (--given)"
 BANNED = "banned (--ban)"
 ELSEWHERE = "not what --where asks for"
-INCLUDED = "picked by --include"
 
 TOLD, LONGEST = 5, 30
 

@@ -6,24 +6,27 @@ time. Every run is kept and resumed like any other: a comparison has no state of
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from localsel.comparison import RANDOM, Entry, compare_runs, numbered
+from localsel.comparison import HUMAN, RANDOM, Entry, compare_runs, refuse_share, selector_names
 from localsel.errors import LocalselError, UsageError
 from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.pipeline.course import Steps
+from localsel.pipeline.identity import Identity, plain
 from localsel.pipeline.naming import rows_in
 from localsel.pipeline.worker import work
 from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.store import Store
 
+ORDERS, SEEDS = 2, 3
 ASKING = ("run", "rehearse")
+Resume = Literal["auto", "never"]
 SEVERAL = {"length": ("length-short", "length-long")}
 
 
@@ -43,7 +46,7 @@ class Contest:
     models: tuple[str, ...]
     baselines: tuple[str, ...] = ()
     questions: int | None = None
-    seeds: int = 3
+    seeds: int = SEEDS
     human: Path | None = None
     command: str = ""
 
@@ -56,21 +59,24 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
     Raises:
         LocalselError: there can be no plan, or no selector could be run.
     """
-    refuse_early(contest)
+    refuse_early(settings, contest)
     with closing(Store(settings.home)) as store:
         store.refuse_unwritable()
+        for model in contest.models:
+            # One that is not there is refused before the minutes of embedding.
+            _ = Identity(replace(settings, model=model), store).model
     sharing = Sharing(contest.questions, command=contest.command)
     plan = yield from _last("plan", replace(settings, model=contest.models[0]), sharing, "")
     with closing(Store(settings.home)) as store, store.using(plan["pool"]):
-        entries = yield from _selectors(settings, contest, sharing)
+        if not plan["is_sample"]:
+            # Then it is the question that a plain run asks, and its answers serve.
+            sharing = replace(sharing, questions=None)
+        people = _people(settings, contest, store, plan)
+        entries, attempts = yield from _selectors(settings, contest, sharing)
         if all(each.error for each in entries):
             raise _failure(entries[0])
         entries += yield from _baselines(settings, contest, int(plan["picks"]))
-        people = {}
-        if contest.human:
-            first = next(entry.run for entry in entries if entry.run)
-            people["human"] = rows_in(contest.human, store, store.run(first))
-        found = compare_runs(store, entries, people)
+        found = compare_runs(store, entries, people, attempts + plan["attempts"])
     total = len(entries)
     yield Event("done", "export", done=total, total=total, details={"comparison": found})
 
@@ -81,7 +87,7 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
     Raises:
         LocalselError: there can be no plan, or a selector cannot be run.
     """
-    refuse_early(contest)
+    refuse_early(settings, contest)
     plans: dict[str, Any] = {}
     for name, model in zip(names_of(contest.models), contest.models, strict=True):
         own = replace(settings, model=model)
@@ -91,8 +97,12 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
     yield Event("done", "choose", done=total, total=total, details={"plans": plans})
 
 
-def refuse_early(contest: Contest) -> None:
+def refuse_early(settings: Settings, contest: Contest) -> None:
     """Raises UsageError for what no comparison can be made of."""
+    if not METHODS.load(settings.method).needs_plan:
+        raise UsageError(
+            f"The method {settings.method!r} asks no selector.", "Give it as --baseline."
+        )
     if not contest.models:
         raise UsageError(
             "A comparison needs a selector.",
@@ -106,17 +116,35 @@ def refuse_early(contest: Contest) -> None:
                 )
 
 
+def _people(
+    settings: Settings, contest: Contest, store: Store, plan: Mapping[str, Any]
+) -> dict[str, list[int]]:
+    """Rows that a person chose; refused, if they have to be, before anybody is asked."""
+    if not contest.human:
+        return {}
+    rows = rows_in(contest.human, store, {"pool": plan["pool"], "settings": plain(settings)})
+    refuse_share(HUMAN, len(rows), plan["picks"])
+    return {HUMAN: rows}
+
+
 def names_of(models: Sequence[str]) -> list[str]:
     """A short name for each, no two alike: the file's, and a number where that is another's."""
-    stems = [Path(model).stem if model.endswith(".gguf") else Path(model).name for model in models]
-    return numbered(stems)
+    paths = [(Path(model), model.endswith(".gguf")) for model in models]
+    return selector_names([path.stem if is_file else path.name for path, is_file in paths])
 
 
-def _selectors(settings: Settings, contest: Contest, sharing: Sharing) -> Steps[list[Entry]]:
-    """A run of each selector; before that, whose context is too narrow for some of the texts."""
+def _selectors(
+    settings: Settings, contest: Contest, sharing: Sharing
+) -> Steps[tuple[list[Entry], int]]:
+    """A run of each selector; before that, whose context is too narrow for some of the texts.
+
+    Returns also the connections that were attempted before.
+    """
     models = dict(zip(names_of(contest.models), contest.models, strict=True))
     entries: dict[str, Entry] = {}
+    paths: dict[str, str] = {}
     narrow: list[str] = []
+    attempts = 0
     for name, model in models.items():
         try:
             measured = yield from _last("measure", replace(settings, model=model), sharing, name)
@@ -124,14 +152,15 @@ def _selectors(settings: Settings, contest: Contest, sharing: Sharing) -> Steps[
             entries[name] = _failed(name, model, error)
             yield _told(name, error)
             continue
-        narrow += [model] if measured["narrow"] else []
-    for name, model in models.items():
-        if name not in entries:
-            own = replace(settings, model=model)
-            others = tuple(other for other in narrow if other != model)
-            shared = replace(sharing, narrow=others)
-            entries[name] = yield from _entry(own, shared, Entry(name, model=model))
-    return [entries[name] for name in models]
+        paths[name] = measured["path"]
+        attempts += measured["attempts"]
+        narrow += [measured["path"]] if measured["narrow"] else []
+    for name, path in paths.items():
+        own = replace(settings, model=models[name])
+        others = tuple(other for other in dict.fromkeys(narrow) if other != path)
+        shared = replace(sharing, narrow=others)
+        entries[name] = yield from _entry(own, shared, Entry(name, model=path))
+    return [entries[name] for name in models], attempts
 
 
 def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[Entry]]:
@@ -164,7 +193,10 @@ def _seeds(method: str, contest: Contest) -> int:
 def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
     """Does one run; what it fails with is told, and the others go on."""
     try:
-        last = yield from _last("run", replace(settings, out=None), sharing, entry.name)
+        # Of several runs some have ended: `always` cannot hold for each of them.
+        resume: Resume = "never" if settings.resume == "never" else "auto"
+        own = replace(settings, out=None, resume=resume)
+        last = yield from _last("run", own, sharing, entry.name)
     except LocalselError as error:
         yield _told(entry.name, error)
         return replace(entry, error=str(error), exit_code=error.exit_code)

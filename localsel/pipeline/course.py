@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from localsel.events import Event, Kind, Stage
@@ -66,3 +68,16 @@ class Course:
         seconds = {stage: round(value, 3) for stage, value in self.seconds.items()}
         attempts = self.attempts_before + self.network.attempts
         return {"seconds_by_stage": seconds, "connections_attempted": attempts}
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process has taken at most.
+
+    Linux counts what a process took from its beginning; elsewhere, and in `ru_maxrss` there too,
+    what its parent took before may be counted as its own.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -23,7 +23,7 @@ from localsel.stages.prompt import Template
 from localsel.store import Store
 
 # Raised whenever the same settings would select other rows than before.
-ALGORITHM = 2
+ALGORITHM = 3
 ENDED = ("finished", "over-limit")
 PLANNED_BY = (
     "budget",
@@ -152,7 +152,8 @@ class Identity:
         if sharing.questions:
             content["questions"] = sharing.questions
         if sharing.narrow:
-            content["narrow"] = sorted({self.weights(model) for model in sharing.narrow})
+            narrow = {self.weights(model) for model in sharing.narrow} - {self.selector}
+            content |= {"narrow": sorted(narrow)} if narrow else {}
         return digest(options | content)
 
 

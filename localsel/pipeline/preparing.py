@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from pathlib import Path
 
 from localsel import offline
 from localsel.backends.base import Reader
+from localsel.errors import UsageError
 from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.methods.base import Method
@@ -18,7 +20,7 @@ from localsel.pipeline.identity import Identity
 from localsel.records import Plan
 from localsel.settings import Settings
 from localsel.sharing import Sharing
-from localsel.stages.plan import wanted
+from localsel.stages.plan import asks, wanted
 from localsel.stages.prompt import find_template
 from localsel.store import Store
 
@@ -41,12 +43,23 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
             yield from loading.load(course, identity)
             instructions = store.instructions(identity.pool)
             admission = yield from admitting.admit(course, identity, instructions)
+            if settings.budget == len(admission.included):
+                raise UsageError(
+                    "--include fills the whole budget: nothing is left to choose.",
+                    "Give a larger --budget.",
+                )
             if not store.has_plan(identity.plan):
                 yield from planning.make(course, identity, admission)
-            plan = sharing.part(store.plan(identity.plan), settings.seed)
+            whole = store.plan(identity.plan)
+            plan = sharing.part(whole, settings.seed)
+            if not any(asks(query) for query in plan.queries):
+                raise UsageError(
+                    "Every query has to take all that it shows: nothing is left to choose.",
+                    "Give a smaller --budget.",
+                )
             facts = {
                 "pool": identity.pool,
-                "plan": identity.plan,
+                "is_sample": len(plan.queries) < len(whole.queries),
                 "picks": wanted(plan) + len(admission.included),
                 "attempts": network.attempts,
             }
@@ -56,7 +69,7 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
 def measure(settings: Settings, sharing: Sharing) -> Generator[Event, None, None]:
     """Whether a selector's context may force a candidate to be shortened; the plan is there.
 
-    Yields one event, `done`, with `narrow` in its details.
+    Yields one event, `done`, with `narrow` in its details, and where the selector is.
 
     Raises:
         BackendError: the selector cannot be used.
@@ -70,7 +83,10 @@ def measure(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
             fitter = Fitter([reader], find_template(settings.prompt), settings.criteria)
             asked = longest(plan, texts, reader)
             narrow = any(fitter.fit(shown, quota)[1] for quota, shown in asked)
-        yield course.event("done", done=1, total=1, narrow=narrow, selector=identity.selector)
+        is_rule = identity.backend == "scripted"
+        path = identity.model if is_rule else str(Path(identity.model).resolve())
+        facts = {"narrow": narrow, "path": path, "attempts": network.attempts}
+        yield course.event("done", done=1, total=1, **facts)
 
 
 def longest(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from localsel.methods import METHODS
 from localsel.methods.base import Method
 from localsel.methods.fitting import Fitter
 from localsel.pipeline import admitting, embedding, loading, planning
-from localsel.pipeline.course import Course
+from localsel.pipeline.course import Course, peak_memory
 from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import Identity
 from localsel.records import Instruction, Plan, Prompt, Query
@@ -63,9 +62,8 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
                 planned |= yield from _timed(course, rehearsal, backend, admission.open)
         elif chooses and method.needs_vectors:
             yield from embedding.embed(course, identity, admission)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         facts = {"budget": settings.budget, "open_rows": len(admission.open), **planned}
-        facts |= {"peak_memory": memory, **course.so_far()}
+        facts |= {"peak_memory": peak_memory(), **course.so_far()}
         yield course.event("done", done=1, total=1, plan=facts)
 
 

@@ -12,7 +12,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -41,6 +43,9 @@ def work(job: str, settings: Settings, sharing: Sharing) -> Generator[Event, Non
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        errors="replace",
+        # Where llama.cpp aborts, its reason is the last thing said, and no debugger is called.
+        env=os.environ | {"GGML_NO_BACKTRACE": "1"},
         # ctrl+c reaches the parent alone, which ends its worker in order.
         start_new_session=True,
     )
@@ -50,16 +55,20 @@ def work(job: str, settings: Settings, sharing: Sharing) -> Generator[Event, Non
     listener.start()
     failure: dict[str, Any] | None = None
     try:
-        child.stdin.write(json.dumps(order, default=str) + "\n")
-        child.stdin.flush()
+        with suppress(BrokenPipeError):
+            child.stdin.write(json.dumps(order, default=str) + "\n")
+            child.stdin.flush()
         for line in child.stdout:
+            if not line.endswith("\n"):
+                break  # It died over this line.
             known = json.loads(line)
             if known["event"] == "failed":
                 failure = known
             else:
                 yield Event.from_json(known)
     finally:
-        child.stdin.close()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
         try:
             child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -79,9 +88,10 @@ def _failed(failure: Mapping[str, Any] | None, code: int, said: list[str]) -> Lo
     """What the worker said; or how it died without a word, as of a broken file it may."""
     if failure is None:
         last = said[-1].strip() if said else ""
-        how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        failed = LocalselError(f"Its process was {how}{': ' + last if last else '.'}")
-        failed.exit_code = BROKEN
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        failed = LocalselError(f"Its process {how}{': ' + last if last else '.'}")
+        # What Python could not say, a library ended; what it said is a defect of ours.
+        failed.exit_code = BROKEN if code < 0 else LocalselError.exit_code
         return failed
     failed = LocalselError(failure["message"], failure["hint"])
     failed.exit_code = failure["exit_code"]
@@ -93,6 +103,10 @@ BROKEN, STOPPED = 3, 130
 
 def main() -> None:
     """Does the job on stdin."""
+    # `localsel stop` ends a run in order, whichever process does it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Whoever starts a comparison in the background may have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # What a library prints goes where complaints go, not among the events.
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -135,6 +149,9 @@ def _end_with_parent() -> None:
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGINT)
+    # Nobody is left who would end what does not end by itself.
+    time.sleep(PATIENCE)
+    os._exit(STOPPED)
 
 
 def _path(kind: type, value: object) -> object:

@@ -114,8 +114,9 @@ def sample(plan: Plan, questions: int, seed: int) -> Plan:
     """
     asked: dict[int, int] = {}
     for query in plan.queries:
-        shown = len(query.rows) or len(query.sources)
-        asked[query.cluster] = asked.get(query.cluster, 0) + (query.quota < shown)
+        asked[query.cluster] = asked.get(query.cluster, 0) + asks(query)
+    if sum(asked.values()) <= questions:
+        return plan
     clusters = [cluster for cluster, count in asked.items() if count]
     drawn, total = set[int](), 0
     for place in np.random.default_rng(seed).permutation(len(clusters)):
@@ -124,6 +125,11 @@ def sample(plan: Plan, questions: int, seed: int) -> Plan:
         drawn.add(clusters[place])
         total += asked[clusters[place]]
     return replace(plan, queries=tuple(query for query in plan.queries if query.cluster in drawn))
+
+
+def asks(query: Query) -> bool:
+    """Whether there is anything to choose: one that takes all it shows asks nobody."""
+    return query.quota < (len(query.rows) or len(query.sources))
 
 
 def wanted(plan: Plan) -> int:

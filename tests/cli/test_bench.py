@@ -27,7 +27,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_benchmark_says_what_it_asks(localsel: Command) -> None:
     listed = localsel("bench", "--json").document
-    assert {"choice", "coreset", "embed", "injection", "pipeline"} <= {
+    assert {"choice", "coreset", "embed", "injection", "memory", "pipeline"} <= {
         row["name"] for row in listed
     }
     assert all(row["asks"] for row in listed)
@@ -71,6 +71,20 @@ def test_injection_counts_every_wording_and_its_control(localsel: Command) -> No
         assert figures["moved"] in (0, 1)
         assert figures["control"] in (0, 1)
         assert figures["excess"] == figures["moved"] - figures["control"]
+
+
+def test_memory_is_that_of_all_processes_together() -> None:
+    memory = bench._load("memory")
+    found = memory.run(threads=1, shape=memory.Shape("tiny", 2, 64, 2, 1, 128, 4096))
+    assert found["parameters"] < 1e6
+    peaks = found["peak_bytes"]
+    both, alone = peaks["compare, two models"], peaks["run, one model"]
+    # An interpreter with llama.cpp and its context, at least; a comparison has one beside it.
+    assert both > alone > 50 * 2**20
+    assert found["ratio"] == round(both / alone, 3)
+    assert found["within_limit"] is (both <= found["limit"] * alone)
+    head, rows = memory.table(found)
+    assert all(len(row) == len(head) for row in rows)
 
 
 def test_people_get_a_table(localsel: Command, few: Path) -> None:

@@ -206,7 +206,7 @@ def test_abstained_answers_are_in_the_selection_but_say_nothing_of_position() ->
     first = order_of(player, plan, 0)
     assert len(first) == 10
     assert found["pairs"][0]["shared"]["same_order"] is not None
-    assert "a gave no valid answer to 20 of 20 questions" in found["summary"][-1]
+    assert "a gave no valid answer 20 of 20 times" in found["summary"][-1]
 
 
 def test_a_person_answers_once_and_stands_in_every_order() -> None:

@@ -105,7 +105,7 @@ def test_a_human() -> None:
 
 
 def _imported(told: dict[str, Any]) -> None:
-    for name in ("data", "layout", "pool_rows", "budget", "queries_asked", "clusters", "plan"):
+    for name in ("data", "layout", "pool_rows", "budget", "questions", "clusters", "plan"):
         told[name] = None
     told |= {"settings": None, "versions": {}, "connections_attempted": None, "created": None}
     told["pool"] = None

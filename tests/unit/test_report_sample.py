@@ -38,7 +38,6 @@ def comparison(
         "budget": 240,
         "picks": 231,
         "clusters": 240,
-        "queries_asked": 418,
         "questions": 397,
         "orders": orders,
         "simulations": 10_000,

@@ -36,6 +36,7 @@ def compare(
     vectors: Vectors | None,
     near: float = 0.95,
     simulations: int = 10_000,
+    is_sample: bool = False,
 ) -> dict[str, Any]:
     """Selectors and people against each other and against baselines.
 
@@ -44,6 +45,7 @@ def compare(
         rows: those of the pool; `vectors[i]`, of unit length, belongs to `rows[i]`.
         near: two picks with at least this cosine are near-duplicates.
         simulations: for what cannot be computed exactly.
+        is_sample: whether only some of the clusters were asked about.
     """
     if not plan.queries:
         raise UsageError("There is nothing to compare: the plan has no query.")
@@ -78,7 +80,7 @@ def compare(
         )
         for one, other in combinations(sheets, 2)
     }
-    return found | {"summary": sentences(found, abstained(rivals, plan), gaps, heats)}
+    return found | {"summary": sentences(found, abstained(rivals, plan), gaps, heats, is_sample)}
 
 
 def by_chance(board: Board, chance: Chance) -> dict[str, Any]:

@@ -58,9 +58,9 @@ class Null:
         `spread` is that of the pair's own answers under chance, where it is known: a selector that
         repeats itself in every order says one thing several times, and is wider than uniform ones.
         """
-        own = self.spread if spread is None else spread
-        if not self.spread or not own:
+        if not self.spread:
             return None
+        own = spread or self.spread
         place = self.expected + (found - self.expected) * (self.spread / own)
         return float(np.interp(place, np.arange(len(self._tail)), self._tail))
 

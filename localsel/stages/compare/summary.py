@@ -17,18 +17,27 @@ FEWEST_SEEDS = 3
 
 
 def sentences(
-    comparison: Comparison, abstained: Mapping[str, tuple[int, int]], gaps: Gaps, heats: bool
+    comparison: Comparison,
+    abstained: Mapping[str, tuple[int, int]],
+    gaps: Gaps,
+    heats: bool,
+    is_sample: bool = False,
 ) -> list[str]:
     """`abstained`: for each selector how many answers were filled at random, and of how many.
 
-    `heats`: whether winners met again.
+    `heats`: whether winners met again; `is_sample`: whether only some clusters were asked about,
+    so that selectors chose from a part of the pool, and baselines from all of it.
     """
     followers = following(comparison["selectors"])
     return [
         *one_order(comparison),
         *(line for each in comparison["selectors"] for line in positions(each, followers)),
         *agreements(comparison, gaps, followers if heats else set()),
-        *(line for each in comparison["selectors"] for line in coverage(each, comparison)),
+        *(
+            line
+            for each in ([] if is_sample else comparison["selectors"])
+            for line in coverage(each, comparison)
+        ),
         *fallbacks(abstained),
     ]
 
@@ -167,8 +176,8 @@ def fallbacks(abstained: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for name, (missing, asked) in abstained.items():
         if missing:
             yield (
-                f"{name} gave no valid answer to {missing:,} of {counted(asked, 'question')};"
-                " these were filled at random, which lowers its agreement."
+                f"{name} gave no valid answer {missing:,} of {asked:,} times; its choices"
+                " there were drawn at random, which lowers its agreement."
             )
 
 

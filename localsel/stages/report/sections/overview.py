@@ -50,8 +50,7 @@ def facts(comparison: Mapping[str, Any]) -> Facts:
         "Budget": comparison.get("budget"),
         "Picks compared": comparison.get("picks"),
         "Clusters": comparison.get("clusters"),
-        "Queries asked": comparison.get("queries_asked"),
-        "Questions in an order": comparison.get("questions"),
+        "Queries asked": comparison.get("questions"),
         "Orders": comparison.get("orders"),
     }
     said = {name: _single(value) for name, value in named.items()}
