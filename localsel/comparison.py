@@ -15,9 +15,11 @@ from localsel.runs import run_record
 from localsel.sharing import Sharing
 from localsel.stages.compare import Contestant, compare
 from localsel.store import Store
+from localsel.wording import counted
 
 RANDOM, HUMAN = "random", "human"
 LEAST_SEEDS = 3
+NOT_SHARED = ("model", "out", "display", "workspace", "threads", "resume")
 # How a question was put; the rest of a plan is the same for all.
 PUT = ("prompt", "criteria", "temperature", "context", "orders")
 ENDED = ("finished", "over-limit")
@@ -194,7 +196,7 @@ def refuse_share(name: str, rows: int, picks: int) -> None:
     """Chance is computed for selections of the same size."""
     if rows != picks:
         raise UsageError(
-            f"--{name} names {rows:,} rows, and the selectors chose {picks:,}.",
+            f"--{name} names {counted(rows, 'row')}; the selectors choose {picks:,}.",
             "Only selections of the same size can be compared.",
         )
 
@@ -244,7 +246,8 @@ def _completed(
         if each.run and each.group:
             by_group.setdefault(each.group, []).append(each.run)
     head = {name: reference[name] for name in ("data", "layout", "pool_rows", "budget", "seed")}
-    head |= {name: reference[name] for name in ("clusters", "settings", "versions", "created")}
+    head |= {name: reference[name] for name in ("clusters", "versions", "created")}
+    head["settings"] = {k: v for k, v in reference["settings"].items() if k not in NOT_SHARED}
     attempts += sum(record["connections_attempted"] for record in records.values())
     return {
         **head,

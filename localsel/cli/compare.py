@@ -83,6 +83,11 @@ def command(
         raise UsageError("Finished runs are asked nothing: leave --dry-run and --detach away.")
     if human and not human.is_file():
         raise UsageError(f"--human: there is no file {human}.", "Check the path.")
+    if len(what) > 1 and Path(what[0]).is_file():
+        raise UsageError(
+            f"A comparison reads one data file: what is {what[1]}?",
+            "Put --model before every selector.",
+        )
     if len(what) > 1:
         tell(lambda: of_runs(what, human, flags), flags["display"], out, as_json)
         return

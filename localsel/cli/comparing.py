@@ -79,14 +79,14 @@ def _write(text: str, file: TextIO) -> None:
 def print_comparison(comparison: Mapping[str, Any]) -> None:
     """What a person wants to know first."""
     selectors = comparison["selectors"]
-    head = ["selector", "run", "picks", "self", "position p", "entropy", "mean distance", "seconds"]
+    head = ["selector", "run", "self", "by dice", "position p", "entropy", "distance", "seconds"]
     rows = [_selector(each) for each in [*selectors, *comparison["baselines"]]]
     told = [place for place in range(len(head)) if any(row[place] != "" for row in rows)]
     print_table([head[place] for place in told], [[row[place] for place in told] for row in rows])
     if comparison["pairs"]:
         click.echo()
         form = "cross_order" if comparison["orders"] > 1 else "same_order"
-        head = ["pair", "shared", "overlap", "chance", "95 %", "kappa", "p"]
+        head = ["pair", "overlap", "chance", "95 %", "kappa", "p", "same picks"]
         print_table(head, [_pair(each, form) for each in comparison["pairs"]])
     click.echo()
     for sentence in comparison["summary"]:
@@ -99,7 +99,8 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
 def _print_point(sentence: str) -> None:
     """A sentence behind a bullet, in lines that fit the terminal."""
     width = min(get_terminal_size((WIDEST, 0)).columns, WIDEST)
-    click.echo(fill(visible(sentence), width, initial_indent="• ", subsequent_indent="  "))
+    text = visible(sentence).replace(" %", "\u00a0%")
+    click.echo(fill(text, width, initial_indent="• ", subsequent_indent="  "))
 
 
 def _selector(each: Mapping[str, Any]) -> list[object]:
@@ -107,8 +108,8 @@ def _selector(each: Mapping[str, Any]) -> list[object]:
     return [
         visible(each["name"]),
         each.get("run") or ", ".join(each.get("runs", [])[:1]),
-        each["picked"],
         share(each.get("self_agreement")),
+        share((each.get("self_pair") or {}).get("expected")),
         probability(position["p_value"]) if position else "",
         f"{each['entropy']:.2f}" if each.get("entropy") is not None else "",
         f"{coverage['mean_distance']:.3f}" if coverage else "",
@@ -120,12 +121,12 @@ def _pair(each: Mapping[str, Any], form: str) -> list[object]:
     interval, kappa = each["interval"][form], each["kappa"][form]
     return [
         visible(f"{each['a']} · {each['b']}"),
-        each["selection"]["shared"],
         share(each["overlap"][form]),
         share(each["expected"][form]),
         " – ".join(map(share, interval or ())),
         "" if kappa is None else f"{kappa:.2f}",
         probability(each["p_value"][form]),
+        each["selection"]["shared"],
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from localsel.errors import LocalselError, UsageError
 from localsel.events import Event
 from localsel.methods import METHODS
 from localsel.pipeline.course import Steps
+from localsel.pipeline.early import NOTHING
 from localsel.pipeline.identity import Identity, plain
 from localsel.pipeline.naming import rows_in
 from localsel.pipeline.worker import work
@@ -93,6 +95,8 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
         own = replace(settings, model=model)
         last = yield from _last("rehearse", own, Sharing(contest.questions), name)
         plans[name] = last["plan"]
+        if not last["plan"]["prompt_tokens"]:
+            raise UsageError(*NOTHING)
     total = len(plans)
     yield Event("done", "choose", done=total, total=total, details={"plans": plans})
 
@@ -108,12 +112,12 @@ def refuse_early(settings: Settings, contest: Contest) -> None:
             "A comparison needs a selector.",
             "Give --model PATH, several times; `localsel models` lists what is here.",
         )
+    known = [*SEVERAL, *(name for name in METHODS.names if not METHODS.load(name).needs_backend)]
     for name in contest.baselines:
-        for method in SEVERAL.get(name, (name,)):
-            if METHODS.load(method).needs_backend:
-                raise UsageError(
-                    f"--baseline {name} asks a selector.", "A baseline chooses without one."
-                )
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+            raise UsageError(f"There is no baseline {name!r}.", hint)
 
 
 def _people(
@@ -149,6 +153,7 @@ def _selectors(
         try:
             measured = yield from _last("measure", replace(settings, model=model), sharing, name)
         except LocalselError as error:
+            _raise_usage(error)
             entries[name] = _failed(name, model, error)
             yield _told(name, error)
             continue
@@ -198,6 +203,7 @@ def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
         own = replace(settings, out=None, resume=resume)
         last = yield from _last("run", own, sharing, entry.name)
     except LocalselError as error:
+        _raise_usage(error)
         yield _told(entry.name, error)
         return replace(entry, error=str(error), exit_code=error.exit_code)
     return replace(entry, run=last["record"]["id"])
@@ -223,6 +229,12 @@ def _failed(name: str, model: str, error: LocalselError) -> Entry:
 
 def _told(name: str, error: LocalselError) -> Event:
     return Event("warning", "choose", details={"text": f"{name}: {error}", "selector": name})
+
+
+def _raise_usage(error: LocalselError) -> None:
+    """What is wrong with the command, as a run that is going on already, is nobody's failure."""
+    if error.exit_code == UsageError.exit_code:
+        raise error
 
 
 def _failure(entry: Entry) -> LocalselError:

@@ -14,6 +14,11 @@ from localsel.stages.export import check_writable, format_of
 from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
 
+NOTHING = (
+    "Every query has to take all that it shows: nothing is left to choose.",
+    "Give a smaller --budget.",
+)
+
 
 def refuse_early(settings: Settings, method: type[Method], template: Template) -> None:
     """Before anything slow: whatever can be refused by looking is refused."""

@@ -15,7 +15,7 @@ from localsel.methods.base import Method
 from localsel.methods.fitting import Fitter
 from localsel.pipeline import admitting, loading, planning
 from localsel.pipeline.course import Course
-from localsel.pipeline.early import open_reader, refuse_early
+from localsel.pipeline.early import NOTHING, open_reader, refuse_early
 from localsel.pipeline.identity import Identity
 from localsel.records import Plan
 from localsel.settings import Settings
@@ -53,10 +53,7 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
             whole = store.plan(identity.plan)
             plan = sharing.part(whole, settings.seed)
             if not any(asks(query) for query in plan.queries):
-                raise UsageError(
-                    "Every query has to take all that it shows: nothing is left to choose.",
-                    "Give a smaller --budget.",
-                )
+                raise UsageError(*NOTHING)
             facts = {
                 "pool": identity.pool,
                 "is_sample": len(plan.queries) < len(whole.queries),

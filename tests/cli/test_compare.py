@@ -136,7 +136,7 @@ def test_who_follows_positions_is_named_and_agrees_in_the_same_order_alone(
         assert found["position"]["p_value"] < 1e-6
         assert found["position"]["curve"][0]["rate"] == 1
         assert any(
-            line.startswith(f"{name} follows positions: it chose position 1 800 times")
+            line.startswith(f"{name} follows positions: it chose position 1, 800 times")
             for line in by_chance["summary"]
         )
 
@@ -441,8 +441,8 @@ def test_a_model_that_is_not_there_is_refused_before_anything_is_read(compare: C
     ("options", "complaint"),
     [
         ([], "A comparison needs a selector."),
-        (["--model", "first", "--baseline", "selectlm"], "Did you mean 'selectllm'?"),
-        (["--model", "first", "--baseline", "selectllm"], "asks a selector"),
+        (["--model", "first", "--baseline", "lenght"], "Did you mean 'length'?"),
+        (["--model", "first", "--baseline", "selectllm"], "There is no baseline 'selectllm'"),
         (["--model", "first", "--method", "random"], "asks no selector"),
         (["--model", "first", "--queries", "0"], "Invalid value for '--queries'"),
         (["--model", "first", "--orders", "none"], "--orders"),

@@ -32,13 +32,15 @@ def sentences(
     return [
         *one_order(comparison),
         *(line for each in comparison["selectors"] for line in positions(each, followers)),
+        *(line for each in comparison["selectors"] for line in itself(each)),
         *agreements(comparison, gaps, followers if heats else set()),
         *(
             line
-            for each in ([] if is_sample else comparison["selectors"])
+            for each in ([] if is_sample else covering(comparison))
             for line in coverage(each, comparison)
         ),
         *fallbacks(abstained),
+        *(sampled(comparison["questions"]) if is_sample else ()),
     ]
 
 
@@ -76,22 +78,39 @@ def positions(selector: Comparison, followers: set[str]) -> Iterator[str]:
         curve, key=lambda point: (point["chosen"] - point["expected"]) / point["expected"] ** 0.5
     )
     yield (
-        f"{selector['name']} follows positions: it chose position {most['position']}"
+        f"{selector['name']} follows positions: it chose position {most['position']},"
         f" {counted(most['chosen'], 'time')} where {most['expected']:,.1f} were expected"
         f" ({small(selector['position']['p_value'])})."
     )
+
+
+def itself(selector: Comparison) -> Iterator[str]:
+    """Who answers otherwise when the candidates are shuffled has little to say."""
+    own = selector["self_pair"]
+    if own and own["p_value"] is not None and own["p_value"] >= AGREE:
+        yield (
+            f"{selector['name']} agrees with itself in {percent(own['overlap'])} of its picks when"
+            f" the candidates are shuffled; dice would in {percent(own['expected'])}."
+        )
 
 
 def agreements(comparison: Comparison, gaps: Gaps, followers: set[str]) -> Iterator[str]:
     pairs = comparison["pairs"]
     form = "same_order" if comparison["orders"] == 1 else "cross_order"
     adjusted = holm([pair["p_value"][form] for pair in pairs])
+    of_pairs = f", corrected for {len(pairs)} pairs" if len(pairs) > 1 else ""
     for pair, value in zip(pairs, adjusted, strict=True):
-        yield from agreement(pair, form, value, gaps, followers)
+        told = f"{small(value)}{of_pairs}" if value is not None else ""
+        yield from agreement(pair, form, value, told, gaps, followers)
 
 
 def agreement(
-    pair: Comparison, form: str, value: float | None, gaps: Gaps, followers: set[str]
+    pair: Comparison,
+    form: str,
+    value: float | None,
+    told: str,
+    gaps: Gaps,
+    followers: set[str],
 ) -> Iterator[str]:
     both = f"{pair['a']} and {pair['b']}"
     if value is None:
@@ -108,7 +127,7 @@ def agreement(
     if value >= AGREE or interval is None or interval[0] <= pair["expected"][form]:
         yield f"{both} share {figures}; that cannot be told from chance: {chance}."
         return
-    yield f"{both} share {figures}, more than chance: {chance} ({small(value)})."
+    yield f"{both} share {figures}, more than chance: {chance} ({told})."
     if {pair["a"], pair["b"]} <= followers:
         yield (
             f"As {both} both follow positions, and heats are decided by all orders together,"
@@ -137,6 +156,12 @@ def ceiling(both: str, gaps: tuple[Gap | None, Gap | None]) -> Iterator[str]:
         yield (f"{both} may differ by no more than the order of candidates explains: {figures}.")
 
 
+def covering(comparison: Comparison) -> Iterator[Comparison]:
+    """Whose coverage is spoken of: the selectors', and of the baselines all but random."""
+    yield from comparison["selectors"]
+    yield from (each for each in comparison["baselines"] if each["name"] != "random")
+
+
 def coverage(selector: Comparison, comparison: Comparison) -> Iterator[str]:
     """Mean distance from the pool to the picks, beside random selections of several seeds."""
     against = selector["against_random"]
@@ -148,7 +173,7 @@ def coverage(selector: Comparison, comparison: Comparison) -> Iterator[str]:
     found = against["mean_distance"]
     distance = found["random"] + found["difference"]
     random = f"{found['random']:.3f} ± {found['spread']:.3f} over {seeds} seeds"
-    verdict = "no nearer to the pool than random"
+    verdict = f"not told from random by its coverage ({seeds} random selections)"
     if beyond(found["z"], seeds):
         verdict = (
             "nearer to the pool than random"
@@ -170,6 +195,13 @@ def beyond(z: float, seeds: int) -> bool:
 
     limit = float(stdtrit(seeds - 1, 0.975)) * (1 + 1 / seeds) ** 0.5
     return bool(abs(z) > max(2.0, limit))
+
+
+def sampled(questions: int) -> Iterator[str]:
+    yield (
+        f"Asked were {questions:,} queries, a sample of the plan: selectors chose from a part of"
+        " the pool, baselines from all of it, so that their coverage is not compared."
+    )
 
 
 def fallbacks(abstained: Mapping[str, tuple[int, int]]) -> Iterator[str]:

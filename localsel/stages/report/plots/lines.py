@@ -33,7 +33,8 @@ def _frame(points: Sequence[Point]) -> Frame:
 def _axes(frame: Frame, x_name: str) -> Iterator[Markup]:
     for values, edge in ((frame.y_range, across), (frame.x_range, below)):
         each = step(*values)
-        inside = [value for value in ticks(*values) if value <= values[1] + each / 1000]
+        low, high = values[0] - each / 1000, values[1] + each / 1000
+        inside = [value for value in ticks(*values) if low <= value <= high]
         yield from edge(frame, inside, lambda value, each=each: tick_text(value, each))  # type: ignore[misc]
     yield label(frame, x_name)
 

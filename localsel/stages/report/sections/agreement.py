@@ -30,9 +30,10 @@ SELF = (
     " ceiling: nobody can be expected to agree with a selector more than it does with itself."
 )
 VOTED = (
-    "The selections that are exported, in which all orders vote; whoever chose without answering"
-    " query by query, such as a human, stands only here. Cohen's κ takes every row shown as"
-    " chosen or not and knows nothing of the queries; it is there as a check and lies near κ."
+    "The selections that are exported, in which all orders vote. A person has no orders: this is"
+    " the table for them; above they have the same picks in every order. Cohen's κ takes every"
+    " row shown as chosen or not and knows nothing of the queries; it is there as a check and"
+    " lies near κ."
 )
 ALONE = "Rows that no other selector picked; baselines do not count."
 ONE_ORDER = (

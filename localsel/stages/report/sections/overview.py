@@ -23,13 +23,14 @@ COLUMNS = (
     Column("Path or seeds", "text"),
 )
 READING = (
-    "All of them chose from the same queries. sha256 is the beginning of the weights' checksum;"
-    " the whole of it is under “How it was made”."
+    "All selectors chose from the same queries, baselines from the whole pool. sha256 is the"
+    " beginning of the weights' checksum; the whole of it is under “How it was made”."
 )
 
 
 def title(comparison: Mapping[str, Any]) -> str:
-    chose = counted(len(entries(comparison, "selectors")), "selector")
+    asked = [each for each in entries(comparison, "selectors") if each.get("kind") != "human"]
+    chose = counted(len(asked), "selector")
     data = comparison.get("data")
     return f"What {chose} chose" + (
         f" from {visible(PurePath(str(data)).name, 80)}" if data else ""
