@@ -168,7 +168,7 @@ def tour(
     baselines = ("--baseline", "length", "--baseline", "kmeans", "--seeds", 2)
     human = folder / "human.txt"
     human.write_text("0")
-    told = re.search("chose ([0-9]+)", localsel(*line, "--human", human).complaint)
+    told = re.search("choose ([0-9]+)", localsel(*line, "--human", human).complaint)
     assert told
     human.write_text(" ".join(map(str, range(int(told[1])))))
     done = localsel(*line, *baselines, "--human", human, "--out", folder / "report")
