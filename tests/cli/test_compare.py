@@ -603,3 +603,19 @@ def test_a_budget_for_everything_leaves_nothing_to_choose(
     done = localsel(*line, "--budget", 12, "--threads", 1, "--out", tmp_path / "report")
     assert done.code == 2, done.stderr
     assert "nothing is left to choose" in done.complaint
+
+
+def test_what_nobody_answered_is_drawn_for_each_selector_alone(compare: Compare) -> None:
+    """With the same dice two selectors that say nothing would agree about everything."""
+    line = (*models("abstain:1", "abstain:2"), "--max-fallback", "100%", "--json")
+    done = compare(*line, budget=40)
+    assert done.code == 0, done.stderr
+    pair = done.document["pairs"][0]
+    assert pair["overlap"]["same_order"] < 0.5
+    assert pair["p_value"]["same_order"] > 0.001
+
+
+def test_a_forgotten_model_flag_is_named(compare: Compare) -> None:
+    done = compare("--model", "first", "random:1")
+    assert done.code == 2
+    assert done.complaint.endswith("what is random:1? Put --model before every selector.")

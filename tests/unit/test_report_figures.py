@@ -10,6 +10,7 @@ import pytest
 from localsel.stages import report
 from localsel.stages.report import figures
 from localsel.stages.report.plots.axes import tick_text, ticks
+from localsel.stages.report.plots.lines import _axes, _frame
 from localsel.stages.report.sheet import escaped
 from tests.unit.test_report import tables
 from tests.unit.test_report_sample import comparison
@@ -107,3 +108,15 @@ def test_escaped() -> None:
     assert escaped("nano-gemma2 chose 3.5") == "nano-gemma2 chose 3.5"
     assert escaped("1. one") == "1\\. one" and escaped("- one") == "\\- one"
     assert escaped("59.2") == "59.2" and escaped("    code") == "code"
+
+
+@pytest.mark.parametrize("ends", [(1.297, 0.905), (1.0, 0.98), (3.1, 0.2), (0.99, 0.91)])
+def test_ticks_stay_inside_the_plot(ends: tuple[float, float]) -> None:
+    high, low = ends
+    points = [(2.0, high), (11.0, (high + low) / 2), (20.0, low)]
+    frame = _frame(points)
+    drawn = "".join(_axes(frame, "picks"))
+    heights = [float(y) for y in re.findall(r'class="hair" d="M[0-9.]+ ([0-9.]+)L', drawn)]
+    assert len(heights) >= 2
+    assert min(heights) >= frame.top - 0.5
+    assert max(heights) <= frame.size[1] - frame.bottom + 0.5
