@@ -11,7 +11,7 @@ import numpy as np
 from localsel.errors import UsageError
 from localsel.methods import METHODS
 from localsel.records import INCLUDED, Pick, Vectors, text_digest
-from localsel.runs import run_record
+from localsel.runs import ENDED, run_record
 from localsel.sharing import Sharing
 from localsel.stages.compare import Contestant, compare
 from localsel.store import Store
@@ -22,7 +22,6 @@ LEAST_SEEDS = 3
 NOT_SHARED = ("model", "out", "display", "workspace", "threads", "resume")
 # How a question was put; the rest of a plan is the same for all.
 PUT = ("prompt", "criteria", "temperature", "context", "orders")
-ENDED = ("finished", "over-limit")
 
 
 @dataclass(frozen=True, slots=True)

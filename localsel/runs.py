@@ -10,6 +10,9 @@ from localsel.records import Pick
 from localsel.stages.export import Chosen
 from localsel.store import Store
 
+ENDED = ("finished", "over-limit")
+"""States of a run that has its selection."""
+
 COVERAGE = (
     "clusters",
     "radius",

@@ -77,7 +77,7 @@ def random_model(
     family: str,
     path: Path,
     seed: int = 0,
-    facts: Mapping[str, str | bool] | None = None,
+    facts: Mapping[str, str | bool | int] | None = None,
     left_out: Collection[str] = (),
 ) -> Path:
     """Writes a one-layer Llama with random weights over a family's vocabulary.
@@ -159,9 +159,11 @@ def _architecture(vocabulary: int) -> dict[str, bytes]:
     return header | {"llama.attention.layer_norm_rms_epsilon": epsilon}
 
 
-def _value(value: str | bool) -> bytes:
+def _value(value: str | bool | int) -> bytes:
     if isinstance(value, bool):
         return struct.pack("<IB", BOOL, value)
+    if isinstance(value, int):
+        return struct.pack("<II", UINT32, value)
     return struct.pack("<I", STRING) + _text(value)
 
 

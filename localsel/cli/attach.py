@@ -14,12 +14,11 @@ from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.cli.run import OVER_LIMIT
 from localsel.errors import LocalselError, UsageError
-from localsel.runs import run_record
+from localsel.runs import ENDED, run_record
 from localsel.settings import Display
 from localsel.store import Store
 
 STOPPED = 130
-ENDED = ("finished", "over-limit")
 
 
 @click.command("attach", epilog="RUN is an id, the beginning of one, or `last`.")

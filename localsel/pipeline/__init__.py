@@ -20,8 +20,8 @@ from localsel.methods.base import Method, Pool
 from localsel.pipeline.admitting import Admission
 from localsel.pipeline.course import Course, Steps, peak_memory
 from localsel.pipeline.early import open_backend, refuse_early
-from localsel.pipeline.identity import ENDED, Identity, find_earlier, plain
-from localsel.runs import chosen_rows, run_record
+from localsel.pipeline.identity import Identity, find_earlier, plain
+from localsel.runs import ENDED, chosen_rows, run_record
 from localsel.settings import Settings
 from localsel.sharing import ALONE, Sharing
 from localsel.stages.export import export, format_of

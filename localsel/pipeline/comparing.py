@@ -13,7 +13,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from localsel.comparison import HUMAN, RANDOM, Entry, compare_runs, refuse_share, selector_names
+from localsel.comparison import (
+    HUMAN,
+    LEAST_SEEDS,
+    RANDOM,
+    Entry,
+    compare_runs,
+    refuse_share,
+    selector_names,
+)
 from localsel.errors import LocalselError, UsageError
 from localsel.events import Event
 from localsel.methods import METHODS
@@ -26,7 +34,7 @@ from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.store import Store
 
-ORDERS, SEEDS = 2, 3
+ORDERS, SEEDS = 2, LEAST_SEEDS
 ASKING = ("run", "rehearse")
 Resume = Literal["auto", "never"]
 SEVERAL = {"length": ("length-short", "length-long")}
@@ -61,7 +69,7 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
     Raises:
         LocalselError: there can be no plan, or no selector could be run.
     """
-    refuse_early(settings, contest)
+    refuse_contest(settings, contest)
     with closing(Store(settings.home)) as store:
         store.refuse_unwritable()
         for model in contest.models:
@@ -89,7 +97,7 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
     Raises:
         LocalselError: there can be no plan, or a selector cannot be run.
     """
-    refuse_early(settings, contest)
+    refuse_contest(settings, contest)
     plans: dict[str, Any] = {}
     for name, model in zip(names_of(contest.models), contest.models, strict=True):
         own = replace(settings, model=model)
@@ -101,7 +109,7 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
     yield Event("done", "choose", done=total, total=total, details={"plans": plans})
 
 
-def refuse_early(settings: Settings, contest: Contest) -> None:
+def refuse_contest(settings: Settings, contest: Contest) -> None:
     """Raises UsageError for what no comparison can be made of."""
     if not METHODS.load(settings.method).needs_plan:
         raise UsageError(
@@ -192,7 +200,7 @@ def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[E
 def _seeds(method: str, contest: Contest) -> int:
     """How often a baseline is drawn; what does not draw has one selection."""
     draws: bool = METHODS.load(method).draws
-    return max(contest.seeds, 3 if method == RANDOM else 1) if draws else 1
+    return max(contest.seeds, LEAST_SEEDS if method == RANDOM else 1) if draws else 1
 
 
 def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:

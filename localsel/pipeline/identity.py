@@ -16,6 +16,7 @@ from typing import Any
 
 from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
+from localsel.runs import ENDED
 from localsel.selectors import find_selector, is_scripted
 from localsel.settings import FILES, OUTSIDE_FINGERPRINT, Settings, fields
 from localsel.sharing import Sharing
@@ -24,7 +25,6 @@ from localsel.store import Store
 
 # Raised whenever the same settings would select other rows than before.
 ALGORITHM = 3
-ENDED = ("finished", "over-limit")
 PLANNED_BY = (
     "budget",
     "grouping",

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import struct
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -382,17 +381,11 @@ def cut_off(tmp_path: Path, selector: Path) -> Path:
 
 
 @pytest.fixture
-def aborting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def aborting(tmp_path: Path) -> Path:
     """Heads one number wide cannot be rotated: llama.cpp ends the whole process over it."""
-    usual = vocabularies._architecture
-
-    def odd(vocabulary: int) -> dict[str, bytes]:
-        heads = struct.pack("<II", vocabularies.UINT32, vocabularies.WIDTH)
-        names = ("head_count", "head_count_kv")
-        return usual(vocabulary) | {f"llama.attention.{name}": heads for name in names}
-
-    monkeypatch.setattr(vocabularies, "_architecture", odd)
-    return vocabularies.random_model("llama-2", tmp_path / "aborting.gguf")
+    names = ("llama.attention.head_count", "llama.attention.head_count_kv")
+    facts = dict.fromkeys(names, vocabularies.WIDTH)
+    return vocabularies.random_model("llama-2", tmp_path / "aborting.gguf", facts=facts)
 
 
 def test_who_fails_is_named_and_the_others_go_on(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist, pdist
 from scipy.stats import chi2
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.multitest import multipletests
@@ -30,7 +31,7 @@ from test_compare_play import (
 from localsel.errors import UsageError
 from localsel.records import Answer, Pick, Plan
 from localsel.stages.compare import Contestant, compare
-from localsel.stages.compare.coverage import among, make_ground, measured
+from localsel.stages.compare.coverage import BLOCK, among, make_ground, measured
 from localsel.stages.compare.position import entropy, label_prior, position
 from localsel.stages.compare.summary import beyond, holm
 
@@ -147,9 +148,8 @@ def test_first_against_first_follows_positions_and_agrees_by_nothing_else() -> N
     assert pair["p_value"]["cross_order"] > 0.01
     for selector in found["selectors"]:
         assert selector["position"]["p_value"] < 1e-6
-        assert selector["position"]["curve"][0] == {
-            "position": 1, "chosen": 300, "expected": pytest.approx(300 / 14), "rate": 1
-        }  # fmt: skip
+        first = {"position": 1, "chosen": 300, "expected": pytest.approx(300 / 14), "rate": 1}
+        assert selector["position"]["curve"][0] == first
         assert selector["self_agreement"] == pytest.approx(1 / 14, abs=0.07)
         prior = [2.0**-label / (2 - 2.0**-13) for label in range(14)]
         assert selector["label_prior"] == pytest.approx(prior)
@@ -394,14 +394,22 @@ def test_coverage_is_that_of_brute_force(number: int) -> None:
     assert measures["clusters_hit"] == len(hit) / len(set(clusters.values()))
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = plan_of([60, 70], 40, 14)
+def test_a_pool_of_several_blocks_is_that_of_brute_force() -> None:
+    plan = plan_of([90] * 60, 60, 14)
     pool = pool_of(plan)
     ground = make_ground(pool["rows"], pool["vectors"], plan)
-    picks = pool["rows"][::3].tolist()
-    whole = measured(ground, picks, 0.5)
-    monkeypatch.setattr("localsel.stages.compare.coverage.BLOCK", 16)
-    assert measured(ground, picks, 0.5)[0] == pytest.approx(whole[0], rel=1e-6)
+    vectors, picks = pool["vectors"].astype(np.float64), pool["rows"][::3].tolist()
+    assert len(vectors) > BLOCK
+    assert len(picks) > BLOCK / 4
+    found, _ = measured(ground, picks, 0.95)
+    nearest = cdist(vectors, vectors[::3]).min(axis=1)
+    assert found["radius"] == pytest.approx(nearest.max(), rel=1e-5)
+    assert found["mean_distance"] == pytest.approx(nearest.mean(), rel=1e-5)
+    assert found["pairwise_distance"] == pytest.approx(pdist(vectors[::3]).mean(), rel=1e-5)
+    alike = 1 - pdist(vectors[::3], "cosine")
+    assert (alike >= 0.95).sum() > 100
+    # Cosines within rounding of the threshold may fall on either side of it.
+    assert (alike >= 0.95001).sum() <= found["near_duplicates"] <= (alike >= 0.94999).sum()
     assert among(pool["vectors"][:1], 0.5) == (None, 0)
 
 
@@ -462,9 +470,8 @@ def test_the_most_disputed_cluster_comes_first() -> None:
     found = compared([a, b], plan)["disagreements"]
     assert [(each["cluster"], each["disagreement"]) for each in found] == [(1, 1)]
     first, second = found[0]["candidates"][:2]
-    assert {first["picked_by"][0]: first["row"], second["picked_by"][0]: second["row"]} == {
-        "a": moved[1].row, "b": other
-    }  # fmt: skip
+    rows_by_name = {each["picked_by"][0]: each["row"] for each in (first, second)}
+    assert rows_by_name == {"a": moved[1].row, "b": other}
     assert len(found[0]["candidates"]) == 6
     scores = [
         math.exp(dict(zip(x.shown, x.scores, strict=True))[other])
@@ -477,12 +484,13 @@ def test_the_most_disputed_cluster_comes_first() -> None:
 def test_profiles_count_characters_words_and_languages() -> None:
     plan = plan_of([4], 2, 4)
     rows = [row for query in plan.queries for row in query.rows]
-    texts = dict(zip(rows, [
+    said = [
         "Bitte schreibe einen kurzen Brief an deine Großmutter.",
         "Please write a short letter to your grandmother today.",
         "Please explain why the sky looks blue during the day.",
         "",
-    ], strict=True))  # fmt: skip
+    ]
+    texts = dict(zip(rows, said, strict=True))
     found = compare([], plan, texts, orders=1, seed=0, rows=None, vectors=None)["pool"]
     assert found["rows"] == 4
     assert found["profile"]["languages"] == {"en": 0.5, "de": 0.25, "unknown": 0.25}
