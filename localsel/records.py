@@ -77,6 +77,11 @@ class Query:
     sources: tuple[int, ...] = ()
     final: bool = True
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is anything to choose: one that takes all it shows asks nobody."""
+        return self.quota < (len(self.rows) or len(self.sources))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

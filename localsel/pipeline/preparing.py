@@ -20,7 +20,7 @@ from localsel.pipeline.identity import Identity
 from localsel.records import Plan
 from localsel.settings import Settings
 from localsel.sharing import Sharing
-from localsel.stages.plan import asks, wanted
+from localsel.stages.plan import wanted
 from localsel.stages.prompt import find_template
 from localsel.store import Store
 
@@ -52,7 +52,7 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
                 yield from planning.make(course, identity, admission)
             whole = store.plan(identity.plan)
             plan = sharing.part(whole, settings.seed)
-            if not any(asks(query) for query in plan.queries):
+            if not any(query.asks for query in plan.queries):
                 raise UsageError(*NOTHING)
             facts = {
                 "pool": identity.pool,

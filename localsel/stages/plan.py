@@ -114,7 +114,7 @@ def sample(plan: Plan, questions: int, seed: int) -> Plan:
     """
     asked: dict[int, int] = {}
     for query in plan.queries:
-        asked[query.cluster] = asked.get(query.cluster, 0) + asks(query)
+        asked[query.cluster] = asked.get(query.cluster, 0) + query.asks
     if sum(asked.values()) <= questions:
         return plan
     clusters = [cluster for cluster, count in asked.items() if count]
@@ -125,11 +125,6 @@ def sample(plan: Plan, questions: int, seed: int) -> Plan:
         drawn.add(clusters[place])
         total += asked[clusters[place]]
     return replace(plan, queries=tuple(query for query in plan.queries if query.cluster in drawn))
-
-
-def asks(query: Query) -> bool:
-    """Whether there is anything to choose: one that takes all it shows asks nobody."""
-    return query.quota < (len(query.rows) or len(query.sources))
 
 
 def wanted(plan: Plan) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from localsel.errors import UsageError
 from localsel.records import Plan, Rows, Vectors
 from localsel.stages.compare.agreement import fleiss, itself, make_resamples, pairs_of
-from localsel.stages.compare.board import Board, Contestant, candidates, make_board, make_sheet
+from localsel.stages.compare.board import Board, Contestant, make_board, make_sheet
 from localsel.stages.compare.ceiling import gap
 from localsel.stages.compare.chance import Chance, Null, expected_share, make_chance
 from localsel.stages.compare.coverage import make_ground
@@ -60,7 +60,7 @@ def compare(
     pool = sorted(texts) if rows is None else [int(row) for row in rows]
     found = {
         "picks": board.picks,
-        "questions": sum(query.quota < len(candidates(query)) for query in plan.queries),
+        "questions": sum(query.asks for query in plan.queries),
         "orders": orders,
         "simulations": simulations,
         "chance": by_chance(board, chance),

@@ -47,7 +47,7 @@ def sentences(
 def one_order(comparison: Comparison) -> Iterator[str]:
     if comparison["orders"] == 1 and comparison["questions"]:
         yield (
-            "Every question was asked in one order, the same for all selectors, so a shared leaning"
+            "Every query was asked in one order, the same for all selectors, so a shared leaning"
             " to positions cannot be told apart from a shared choice; --orders 2 can tell."
         )
 
@@ -90,7 +90,7 @@ def itself(selector: Comparison) -> Iterator[str]:
     if own and own["p_value"] is not None and own["p_value"] >= AGREE:
         yield (
             f"{selector['name']} agrees with itself in {percent(own['overlap'])} of its picks when"
-            f" the candidates are shuffled; dice would in {percent(own['expected'])}."
+            f" the candidates are shuffled; chance alone gives {percent(own['expected'])}."
         )
 
 
