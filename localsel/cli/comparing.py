@@ -79,7 +79,7 @@ def _write(text: str, file: TextIO) -> None:
 def print_comparison(comparison: Mapping[str, Any]) -> None:
     """What a person wants to know first."""
     selectors = comparison["selectors"]
-    head = ["selector", "run", "self", "chance", "position p", "entropy", "distance", "seconds"]
+    head = ["selector", "run", "self", "chance", "pos. p", "entropy", "distance", "seconds"]
     rows = [_selector(each) for each in [*selectors, *comparison["baselines"]]]
     told = [place for place in range(len(head)) if any(row[place] != "" for row in rows)]
     print_table([head[place] for place in told], [[row[place] for place in told] for row in rows])

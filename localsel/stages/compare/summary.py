@@ -173,7 +173,7 @@ def coverage(selector: Comparison, comparison: Comparison) -> Iterator[str]:
     found = against["mean_distance"]
     distance = found["random"] + found["difference"]
     random = f"{found['random']:.3f} ± {found['spread']:.3f} over {seeds} seeds"
-    verdict = f"not told from random by its coverage ({seeds} random selections)"
+    verdict = "not told from random by its coverage"
     if beyond(found["z"], seeds):
         verdict = (
             "nearer to the pool than random"
