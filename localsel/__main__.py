@@ -38,7 +38,7 @@ def _explain(error: Exception) -> int:
     """The exit code of an expected failure; an unexpected one is a defect and is raised."""
     import click
 
-    from localsel.cli.output import visible
+    from localsel.printable import visible
 
     match error:
         case LocalselError():

@@ -9,16 +9,17 @@ from typing import Any, Literal
 Stage = Literal["load", "embed", "index", "cluster", "plan", "choose", "export"]
 STAGES: tuple[Stage, ...] = ("load", "embed", "index", "cluster", "plan", "choose", "export")
 
-Kind = Literal["run", "stage", "progress", "note", "warning", "answer", "done"]
+Kind = Literal["command", "run", "stage", "progress", "note", "warning", "answer", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened.
 
-    Kinds: `run` (which run this is, once known), `stage` (a stage starts), `progress` (`done` of
-    `total` units of the stage), `note` and `warning` (a sentence in `details["text"]`), `answer`
-    (a query was answered and committed), `done` (the record is in `details`).
+    Kinds: `command` (the first of a log: its arguments in `details["line"]`), `run` (which run
+    this is, once known), `stage` (a stage starts), `progress` (`done` of `total` units of the
+    stage), `note` and `warning` (a sentence in `details["text"]`), `answer` (a query was answered
+    and committed), `done` (the record is in `details`).
     """
 
     event: Kind

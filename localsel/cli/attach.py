@@ -8,11 +8,11 @@ from typing import get_args
 
 import click
 
-from localsel.cli.detached import find_log, follow, last_words
 from localsel.cli.display import open_display, watch
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.cli.run import OVER_LIMIT
+from localsel.detached import find_log, follow, last_words
 from localsel.errors import LocalselError, UsageError
 from localsel.runs import ENDED, run_record
 from localsel.settings import Display

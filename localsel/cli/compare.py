@@ -172,7 +172,7 @@ def contest_of(
 
 def go_on_alone(data: str, flags: dict[str, Any], folder: Path, as_json: bool) -> None:
     """Starts the comparison in the background; returns once its data is being read."""
-    from localsel.cli.detached import launch
+    from localsel.detached import launch
 
     line = typed({**flags, "display": "json"})
     launch(["compare", *line, "--", data], folder, ("stage",))

@@ -13,10 +13,11 @@ from typing import Any, TextIO
 import click
 
 from localsel.cli.display import open_display, watch
-from localsel.cli.output import json_text, print_table, say, visible
+from localsel.cli.output import json_text, print_table, say
 from localsel.cli.summary import summary
 from localsel.errors import UsageError
 from localsel.events import Event
+from localsel.printable import visible
 from localsel.settings import Display as Kind
 from localsel.stages.export import check_writable
 from localsel.stages.export.files import replace_all

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from localsel.cli.output import json_text, say, visible
+from localsel.cli.output import json_text, say
 from localsel.cli.summary import summary
 from localsel.events import STAGES, Event
+from localsel.printable import visible
 
 VERBS = {
     "load": "Load",

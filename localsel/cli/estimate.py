@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from localsel.cli.output import print_table, visible
+from localsel.cli.output import print_table
+from localsel.printable import visible
 
 
 def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") -> None:

@@ -8,21 +8,7 @@ from typing import Any
 
 import click
 
-# C0 and C1 controls, and what turns text around or hides in it, are shown as symbols: data must
-# not move the cursor, change colours or read differently from what it is.
-_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
-_HIDDEN = [*range(0x80, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
-_HIDDEN += [*range(0x2060, 0x2070), 0xFEFF, *range(0xD800, 0xE000)]
-SYMBOLS: dict[int, int] = _CONTROLS | dict.fromkeys(_HIDDEN, 0xFFFD)
-
-
-def visible(text: object, width: int | None = None) -> str:
-    """One line of printable text, cut to `width` characters."""
-    shown = str(text).replace("\r\n", " ⏎ ").replace("\n", " ⏎ ").translate(SYMBOLS)
-    if width is not None and len(shown) > width:
-        return shown[: max(width - 1, 0)] + "…"
-    return shown
-
+from localsel.printable import visible
 
 # JSON leaves DEL and the C1 controls as they are; a terminal obeys some of them. What stands for
 # the odd bytes of a file's name is not UTF-8.

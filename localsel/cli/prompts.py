@@ -10,10 +10,11 @@ import click
 from localsel.backends import BACKENDS
 from localsel.backends.base import Backend, Opening
 from localsel.cli.options import home, json_option, workspace_option
-from localsel.cli.output import print_json, print_table, say, visible
+from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError
 from localsel.methods.fitting import Fitter
 from localsel.pipeline.identity import backend_of
+from localsel.printable import visible
 from localsel.records import Answer
 from localsel.selectors import find_selector
 from localsel.stages.prompt import find_template, template_names

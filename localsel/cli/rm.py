@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from localsel.cli.detached import remove_logs
 from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
+from localsel.detached import remove_logs
 from localsel.errors import UsageError
 from localsel.store import Store
 

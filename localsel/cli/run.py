@@ -81,7 +81,7 @@ def go_on_alone(
     data: Path, config: Path | None, flags: dict[str, object], settings: Settings, as_json: bool
 ) -> None:
     """Starts the run in the background; its id on stdout is for scripts."""
-    from localsel.cli.detached import launch
+    from localsel.detached import launch
 
     line = typed({**flags, "config": config, "display": "json"})
     event = launch(["run", *line, "--", str(data)], settings.home)

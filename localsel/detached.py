@@ -1,10 +1,12 @@
 """A command line → a process of its own that outlives the terminal, and a log of its events.
 
-The log is what `--display json` prints, in the workspace; the child's complaints lie beside it.
+The log is what `--display json` prints, in the workspace; the child's complaints lie beside it. Its
+first event is the command. It is locked as long as the child lives.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import secrets
 import subprocess
@@ -28,13 +30,7 @@ def launch(line: Sequence[str], home: Path, kinds: Collection[str] = ("run",)) -
     Raises:
         LocalselError: it ended before; with its own words and exit code.
     """
-    with closing(Store(home)) as store:
-        store.refuse_unwritable()
-    log = home / "logs" / f"{secrets.token_hex(8)}.jsonl"
-    try:
-        child = _start(log, line)
-    except OSError as error:
-        raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
+    log, child = start(line, home)
     try:
         for event in follow(log, lambda: child.poll() is None):
             if event.event in kinds:
@@ -51,16 +47,47 @@ def launch(line: Sequence[str], home: Path, kinds: Collection[str] = ("run",)) -
     raise failed
 
 
+def start(line: Sequence[str], home: Path) -> tuple[Path, subprocess.Popen[bytes]]:
+    """Starts a command, out of reach of the terminal's hangup and of ctrl+c; waits for nothing.
+
+    Raises:
+        WorkspaceError: no log can be written there.
+    """
+    with closing(Store(home)) as store:
+        store.refuse_unwritable()
+    log = home / "logs" / f"{secrets.token_hex(8)}.jsonl"
+    try:
+        return log, _start(log, line)
+    except OSError as error:
+        raise WorkspaceError(f"{log} cannot be written: {error.strerror}.") from error
+
+
 def _start(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    with log.open("w") as events, complaints(log).open("w") as talk:
+    first = Event("command", "load", details={"line": list(arguments)})
+    with log.open("w", encoding="utf-8") as events, complaints(log).open("w") as talk:
+        # The child inherits the lock with the open file: it ends when the child does.
+        fcntl.flock(events, fcntl.LOCK_EX)
+        events.write(json.dumps(first.as_json()) + "\n")
+        events.flush()
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "localsel", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=events,
             stderr=talk,
-            # Out of reach of the terminal's hangup and of ctrl+c.
             start_new_session=True,
         )
+
+
+def is_alive(log: Path) -> bool:
+    """Whether the process that writes this log still lives."""
+    try:
+        with log.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def complaints(log: Path) -> Path:

@@ -1,0 +1,246 @@
+"""The workspace → the app: owns the screens, follows what runs, and starts and stops it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from localsel.printable import visible
+from localsel.tui.desk import Desk
+from localsel.tui.messages import Failure, Look, Start, Stop
+from localsel.tui.output import Ascii, Harmless, speaks_unicode
+from localsel.tui.page import Page
+from localsel.tui.screens import SCREENS
+from localsel.tui.themes import ANSI, NAMES, THEMES
+from localsel.tui.widgets.dialog import Dialog
+from localsel.tui.widgets.tabs import Tabs
+
+if TYPE_CHECKING:
+    from localsel.tui.following import Job
+
+EVERY = 0.3
+"""Seconds between two looks at the workspace."""
+
+
+class Localsel(App[None]):
+    """Eight screens on keys 1–8 over one workspace."""
+
+    TITLE = "localsel"
+    DEFAULT_MODE = "workspace"
+    CSS = """
+    Screen { background: $background; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(str(number), f"go({name!r})", f"screen {name}", show=False)
+            for number, name in enumerate(SCREENS, start=1)
+        ),
+        Binding("question_mark", "help", "help", key_display="?", show=False),
+        Binding("ctrl+c", "interrupt", "stop or leave", show=False, priority=True),
+        Binding("ctrl+q,q", "leave", "quit", show=False),
+        Binding("ctrl+t", "next_theme", "next theme", show=False),
+    ]
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.desk = Desk(home)
+        self._pages: dict[str, Page] = {}
+        for name in SCREENS:
+            self.add_mode(name, partial(self.page, name))
+        self._guards: list[LineFilter] = [Harmless()]
+        if not speaks_unicode():
+            self._guards.append(Ascii())
+        self._leaving = threading.Event()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = ANSI if os.environ.get("TERM") in ("xterm", "linux", "vt100") else "dark"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._guards]
+
+    # The screens
+
+    def page(self, name: str) -> Page:
+        """The screen of this name; it is imported when it is first wanted."""
+        if name not in self._pages:
+            module, _, cls = SCREENS[name].partition(":")
+            self._pages[name] = getattr(import_module(module), cls)(self.desk)
+        return self._pages[name]
+
+    @property
+    def up(self) -> Page | None:
+        """The page that is on show, under whatever dialog."""
+        return next((each for each in reversed(self.screen_stack) if isinstance(each, Page)), None)
+
+    def action_go(self, name: str) -> None:
+        while not isinstance(self.screen, Page):
+            self.pop_screen()
+        if self.current_mode != name:
+            self.switch_mode(name)
+
+    def on_look(self, message: Look) -> None:
+        self.desk.subject = message.subject
+        if message.page and self.up is not self.page(message.page):
+            self.action_go(message.page)
+        elif self.up:
+            self.up.show()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of the screen, its focused widget and the app, and every theme."""
+        for name in SCREENS:
+            yield SystemCommand(f"Go to {name}", f"Screen {name}", lambda n=name: self.action_go(n))
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and active.enabled and not binding.system:
+                press = lambda key=binding.key: self.simulate_key(key)  # noqa: E731
+                says = binding.tooltip or f"Key {self.get_key_display(binding)}"
+                yield SystemCommand(binding.description.capitalize(), says, press)
+        for says, name in NAMES.items():
+            yield SystemCommand(f"Theme {says}", "Change the colours", lambda n=name: self._wear(n))
+
+    def _wear(self, theme: str) -> None:
+        self.theme = theme
+
+    def action_next_theme(self) -> None:
+        names = list(NAMES.values())
+        place = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(place + 1) % len(names)]
+        self.notify(f"Theme {next(says for says, name in NAMES.items() if name == self.theme)}.")
+
+    def action_help(self) -> None:
+        from localsel.tui.widgets.help import Help
+
+        held = list(self.screen.active_bindings.values())
+        keys = {each.binding.key: self.get_key_display(each.binding) for each in held}
+        about = self.up.TITLE_ABOUT if self.up else ""
+        self.push_screen(Help(about, held, keys))
+
+    # What runs
+
+    def on_ready(self) -> None:
+        self.run_worker(self._follow, thread=True, group="follow", exit_on_error=False)
+
+    def _follow(self) -> None:
+        """Looks at logs and database until the app ends; in a thread of its own."""
+        from localsel.tui.watching import Watcher
+
+        with Watcher(self.desk.home) as watcher:
+            while not self._leaving.is_set():
+                if watcher.is_news():
+                    self.call_from_thread(self._heard, dict(watcher.jobs))
+                self._leaving.wait(EVERY)
+
+    def _heard(self, jobs: Mapping[Path, Job]) -> None:
+        before, self.desk.jobs = self.desk.jobs, jobs
+        for log, job in jobs.items():
+            if log in before and before[log].alive and not job.alive:
+                self._tell_end(job)
+        for tabs in self.query_up(Tabs):
+            tabs.at_work = sum(job.alive for job in jobs.values())
+        if self.up:
+            self.up.show()
+
+    def query_up(self, kind: type[Tabs]) -> Iterable[Tabs]:
+        return self.up.query(kind) if self.up else ()
+
+    def _tell_end(self, job: Job) -> None:
+        from localsel.tui.watching import name_of
+
+        if job.broken:
+            says = visible(f"{name_of(job)}: {job.words or 'it was ended.'}")
+            self.notify(says, severity="error", markup=False, timeout=10)
+        else:
+            self.notify(visible(f"{name_of(job)} is done."), markup=False)
+
+    def on_start(self, message: Start) -> None:
+        """Starts a command that goes on without this terminal."""
+        from localsel.detached import start
+        from localsel.errors import LocalselError
+
+        line = [message.line[0], f"--workspace={self.desk.home}", "--display=json"]
+        try:
+            start([*line, *message.line[1:]], self.desk.home)
+        except LocalselError as error:
+            self.on_failure(Failure(str(error)))
+
+    def on_stop(self, message: Stop) -> None:
+        self.run_worker(self._stop(message.run), group="stop")
+
+    async def _stop(self, run: str) -> None:
+        from localsel.tui.child import talk
+
+        self.notify(visible(await talk(["stop", run], self.desk.home)), markup=False)
+
+    def on_failure(self, message: Failure) -> None:
+        def answered(key: str | None) -> None:
+            if key == "y":
+                self.copy_to_clipboard(f"{message.text}\n{message.log}")
+                self.notify("Copied the message and its log.")
+
+        self.push_screen(Dialog(message.text, {"y": "copy"}, message.log), answered)
+
+    # Leaving
+
+    def action_leave(self) -> None:
+        lost = [page.unsaved for page in self._pages.values() if page.unsaved]
+        if not lost:
+            self.leave()
+            return
+
+        def answered(key: str | None) -> None:
+            if key == "q":
+                self.leave()
+
+        says = f"{' and '.join(lost).capitalize()} would be lost."
+        self.push_screen(Dialog(says, {"q": "quit all the same"}), answered)
+
+    def leave(self) -> None:
+        """Ends the program; what was started goes on."""
+        self._leaving.set()
+        self.exit()
+
+    def action_interrupt(self) -> None:
+        """Asks once what is to become of the work that goes on; pressed again it stops it."""
+        working = [job for job in self.desk.jobs.values() if job.alive]
+        if isinstance(self.screen, Interrupted):
+            self.screen.dismiss("s")
+        elif working:
+            self.push_screen(Interrupted(len(working)), self._interrupted)
+        else:
+            self.action_leave()
+
+    def _interrupted(self, key: str | None) -> None:
+        if key == "k":
+            self.leave()
+        elif key == "s":
+            for job in self.desk.jobs.values():
+                if job.alive:
+                    self.run_worker(self._stop_job(job), group="stop")
+
+    async def _stop_job(self, job: Job) -> None:
+        """A comparison ends as a whole with the run that is going on."""
+        if job.now.run:
+            await self._stop(job.now.run)
+
+    def on_unmount(self) -> None:
+        self._leaving.set()
+        self.desk.close()
+
+
+class Interrupted(Dialog):
+    """ctrl+c while something runs."""
+
+    def __init__(self, count: int) -> None:
+        says = "A command is at work." if count == 1 else f"{count} commands are at work."
+        answers = {"k": "keep running, and leave", "s": "stop, and keep what is done"}
+        super().__init__(f"{says} Pressing ctrl+c again stops.", answers)

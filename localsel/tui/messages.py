@@ -1,0 +1,39 @@
+"""What screens and widgets tell the app, as Textual messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from localsel.tui.subject import Subject
+
+
+@dataclass
+class Look(Message):
+    """Somebody wants to look at this: all screens turn to it; `page` comes up, if one is named."""
+
+    subject: Subject
+    page: str = ""
+
+
+@dataclass
+class Start(Message):
+    """A command line that is to run on its own, as `localsel` takes it, without `--workspace`."""
+
+    line: tuple[str, ...]
+
+
+@dataclass
+class Stop(Message):
+    """A run that is to be stopped; what it has done is kept."""
+
+    run: str
+
+
+@dataclass
+class Failure(Message):
+    """Something that somebody asked for did not work: a dialog with the whole log."""
+
+    text: str
+    log: str = ""

@@ -1,0 +1,1 @@
+"""Parts that screens are made of: data in by argument, messages out. One widget a file."""

@@ -1,0 +1,55 @@
+"""The bindings that hold where the focus is → a page that names them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class Help(ModalScreen[None]):
+    """Keys of the focused widget, of the screen, and of the program."""
+
+    DEFAULT_CSS = """
+    Help { align: center middle; }
+    Help > VerticalScroll { width: 66; max-width: 96%; height: auto; max-height: 92%;
+        padding: 0 2; border: round $primary; background: $surface; }
+    Help Static { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss", "back"),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
+    ]
+
+    def __init__(self, about: str, bindings: Iterable[ActiveBinding], keys: dict[str, str]) -> None:
+        super().__init__()
+        self.about, self.held, self.keys = about, list(bindings), keys
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as scroll:
+            scroll.border_title = "Help"
+            scroll.border_subtitle = "esc back"
+            yield Static(self._text())
+
+    def _text(self) -> Text:
+        text = Text(f"{self.about}\n" if self.about else "")
+        node: object = None
+        for active in self.held:
+            if not active.binding.description or active.binding.system:
+                continue
+            if active.node is not node:
+                node = active.node
+                text.append(f"\n{type(node).__name__}\n", style="bold")
+            text.append(f"  {self.keys[active.binding.key]:>14}  ", style="bold")
+            text.append(f"{active.binding.tooltip or active.binding.description}\n")
+        return text
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
