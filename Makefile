@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # llama.cpp's picture and sound parts are not used, and are a quarter of its build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
-.PHONY: help install demo test check fix bench clean
+.PHONY: help install demo test check fix snapshots bench clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -28,6 +28,9 @@ check: $(VENV)/installed-dev  ## lint, types and import contracts alone
 fix: $(VENV)/installed-dev  ## mend what the formatter and the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+snapshots: $(VENV)/installed-dev  ## keep the screens of the TUI as they are now
+	$(BIN)/python -m pytest tests/tui/test_snapshots.py --write-snapshots
 
 bench: install  ## the benchmarks, as ratios in one run
 	for name in choice coreset embed pipeline; do $(BIN)/localsel bench $$name || exit; done

@@ -44,6 +44,12 @@ sys.addaudithook(block)
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-snapshots", action="store_true", help="Keep the screens as they are now."
+    )
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""

@@ -23,6 +23,7 @@ from localsel.tui.page import Page
 from localsel.tui.screens import SCREENS
 from localsel.tui.themes import ANSI, NAMES, THEMES
 from localsel.tui.widgets.dialog import Dialog
+from localsel.tui.widgets.keys import held_keys
 from localsel.tui.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
@@ -98,15 +99,12 @@ class Localsel(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the screen, its focused widget and the app, and every theme."""
         for name in SCREENS:
-            yield SystemCommand(f"Go to {name}", f"Screen {name}", lambda n=name: self.action_go(n))
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.description and active.enabled and not binding.system:
-                press = lambda key=binding.key: self.simulate_key(key)  # noqa: E731
-                says = binding.tooltip or f"Key {self.get_key_display(binding)}"
-                yield SystemCommand(binding.description.capitalize(), says, press)
+            yield SystemCommand(f"Go to {name}", f"Screen {name}", partial(self.action_go, name))
+        for held in held_keys(screen):
+            press = partial(self.simulate_key, held.key)
+            yield SystemCommand(held.says.capitalize(), f"Key {' '.join(held.keys)}", press)
         for says, name in NAMES.items():
-            yield SystemCommand(f"Theme {says}", "Change the colours", lambda n=name: self._wear(n))
+            yield SystemCommand(f"Theme {says}", "Change the colours", partial(self._wear, name))
 
     def _wear(self, theme: str) -> None:
         self.theme = theme
@@ -120,10 +118,7 @@ class Localsel(App[None]):
     def action_help(self) -> None:
         from localsel.tui.widgets.help import Help
 
-        held = list(self.screen.active_bindings.values())
-        keys = {each.binding.key: self.get_key_display(each.binding) for each in held}
-        about = self.up.TITLE_ABOUT if self.up else ""
-        self.push_screen(Help(about, held, keys))
+        self.push_screen(Help(self.up.ABOUT if self.up else "", held_keys(self.screen)))
 
     # What runs
 

@@ -23,7 +23,7 @@ class Page(Screen[None]):
     """
 
     NAME: ClassVar[str]
-    TITLE_ABOUT: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
     AUTO_FOCUS = "Table"
 
     def __init__(self, desk: Desk) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from localsel.tui.widgets.keys import Held
 
 
 class Help(ModalScreen[None]):
@@ -28,9 +31,9 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll(-1)", show=False),
     ]
 
-    def __init__(self, about: str, bindings: Iterable[ActiveBinding], keys: dict[str, str]) -> None:
+    def __init__(self, about: str, held: Sequence[Held]) -> None:
         super().__init__()
-        self.about, self.held, self.keys = about, list(bindings), keys
+        self.about, self.held = about, held
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as scroll:
@@ -40,15 +43,12 @@ class Help(ModalScreen[None]):
 
     def _text(self) -> Text:
         text = Text(f"{self.about}\n" if self.about else "")
-        node: object = None
-        for active in self.held:
-            if not active.binding.description or active.binding.system:
-                continue
-            if active.node is not node:
-                node = active.node
-                text.append(f"\n{type(node).__name__}\n", style="bold")
-            text.append(f"  {self.keys[active.binding.key]:>14}  ", style="bold")
-            text.append(f"{active.binding.tooltip or active.binding.description}\n")
+        for node, own in groupby(self.held, lambda held: held.node):
+            where = "Everywhere" if node is self.app else type(node).__name__.removesuffix("Page")
+            text.append(f"\n{where}\n", style="bold")
+            for held in own:
+                text.append(f"  {' '.join(held.keys):>16}  ", style="bold")
+                text.append(f"{held.says}\n")
         return text
 
     def action_scroll(self, by: int) -> None:

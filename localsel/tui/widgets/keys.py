@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 from rich.style import Style
 from rich.text import Text
-from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -15,7 +18,9 @@ class Keys(Widget):
     """Shows as many of the shown bindings as there is room for."""
 
     DEFAULT_CSS = """
-    Keys { dock: bottom; height: 1; background: $panel; color: $foreground; }
+    Keys { dock: bottom; height: 1; background: $panel; color: $foreground;
+        link-style: none; link-style-hover: reverse; link-background-hover: $panel;
+        link-color: $foreground; link-color-hover: $foreground; }
     """
 
     def on_mount(self) -> None:
@@ -26,7 +31,12 @@ class Keys(Widget):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, end="")
-        for key, says, action in [*ALWAYS[:1], *shown_keys(self.screen), *ALWAYS[1:]]:
+        own = [
+            (held.keys[0], held.says, _action(held))
+            for held in held_keys(self.screen)
+            if held.shown
+        ]
+        for key, says, action in [*ALWAYS[:1], *own, *ALWAYS[1:]]:
             item = Text.assemble((f" {key}", "bold"), f" {says} ")
             if text.cell_len + item.cell_len <= self.size.width:
                 item.stylize(Style(meta={"@click": action}))
@@ -34,15 +44,34 @@ class Keys(Widget):
         return text
 
 
-def shown_keys(screen: Screen[object]) -> list[tuple[str, str, str]]:
-    """Key, description and action of every binding that is to be shown, the nearest first."""
-    return [
-        (screen.app.get_key_display(active.binding), active.binding.description, _action(active))
-        for active in screen.active_bindings.values()
-        if active.binding.show and active.enabled
-    ]
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What can be pressed now: where it holds, its keys, what it does, and one of its keys."""
+
+    node: DOMNode
+    keys: tuple[str, ...]
+    says: str
+    key: str
+    action: str
+    shown: bool
 
 
-def _action(active: object) -> str:
-    binding: Binding = active.binding  # type: ignore[attr-defined]
-    return binding.action if "." in binding.action else f"app.simulate_key({binding.key!r})"
+def held_keys(screen: Screen[Any]) -> list[Held]:
+    """Every action that has a key where the focus is, the nearest first, with all its keys."""
+    found: dict[tuple[int, str], Held] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not binding.description or binding.system or not active.enabled:
+            continue
+        key = screen.app.get_key_display(binding)
+        place = (id(active.node), binding.action)
+        if known := found.get(place):
+            found[place] = replace(known, keys=(*known.keys, key))
+        else:
+            own = (key,), binding.description, binding.key, binding.action, binding.show
+            found[place] = Held(active.node, *own)
+    return list(found.values())
+
+
+def _action(held: Held) -> str:
+    return held.action if "." in held.action else f"app.simulate_key({held.key!r})"

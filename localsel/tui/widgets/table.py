@@ -70,7 +70,7 @@ class Lines:
         return Lines([each for each in self._lines if low in " ".join(each.cells).lower()])
 
 
-class Table(ScrollView, can_focus=True):
+class Table(ScrollView, can_focus=True, inherit_bindings=False):
     """A cursor over rows. `/` narrows them, space marks them, enter opens one."""
 
     DEFAULT_CSS = """

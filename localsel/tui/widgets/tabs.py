@@ -14,7 +14,9 @@ class Tabs(Widget):
     """One line at the top; a click on a name opens it."""
 
     DEFAULT_CSS = """
-    Tabs { dock: top; height: 1; background: $panel; color: $foreground; }
+    Tabs { dock: top; height: 1; background: $panel; color: $foreground;
+        link-style: none; link-style-hover: underline; link-background-hover: $panel;
+        link-color: $foreground; link-color-hover: $foreground; }
     """
     at_work: reactive[int] = reactive(0)
 
