@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "choose instructions from a file",
     "compare": "several selectors and baselines on identical queries",
     "report": "finished runs as one page to read and to pass on",
+    "tui": "all of this on screens, in this terminal; `localsel` alone opens it",
     "runs": "what was run in this workspace; carry a run to another",
     "show": "one run: what was chosen, and how",
     "attach": "follow a run that was started with --detach",
@@ -91,5 +92,12 @@ def localsel(context: click.Context) -> None:
 
     Shell completion: eval "$(_LOCALSEL_COMPLETE=bash_source localsel)"; zsh and fish likewise.
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         click.echo(context.get_help())
+        return
+    from localsel.cli.options import home
+    from localsel.cli.tui import show
+
+    show(home(None))
