@@ -6,6 +6,7 @@ BACKENDS = Registry(
     "backend",
     {
         "llamacpp": "localsel.backends.llamacpp:LlamaCppBackend",
+        "transformers": "localsel.backends.transformers:TransformersBackend",
         "scripted": "localsel.backends.scripted:ScriptedBackend",
     },
 )

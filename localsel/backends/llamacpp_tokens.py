@@ -1,4 +1,4 @@
-"""A prompt → the tokens that a loaded GGUF reads of it, its chat template around them."""
+"""A loaded GGUF, or its vocabulary alone → tokens of texts, and texts of tokens."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from localsel.backends.base import CUT, Reader, keep_ends
 from localsel.backends.chat import wrap
-from localsel.records import Prompt, after_pick
+from localsel.backends.tokens import Tokens
 
 # Characters tokenised at once: some 25,000 letters in a row overflow the stack in llama.cpp's
 # regular expressions for DeepSeek and Falcon, and end the process.
 PIECE = 8192
 
 
-class LlamaTokens(Reader):
+class LlamaTokens(Tokens):
     """Tokens in and out of a loaded GGUF, or of its vocabulary alone; nothing is evaluated."""
 
     def __init__(self, llama: Any, context: int) -> None:
@@ -28,9 +27,6 @@ class LlamaTokens(Reader):
 
     def close(self) -> None:
         self._llama.close()
-
-    def count(self, text: str) -> int:
-        return len(self._tokens(text))
 
     def at_most(self, text: str) -> int:
         """Every token takes a byte or more of these tokenizers' texts; a piece may get a space."""
@@ -46,19 +42,6 @@ class LlamaTokens(Reader):
         kind = llama_cpp.llama_vocab_type(self._vocabulary)
         return kind in (llama_cpp.LLAMA_VOCAB_TYPE_SPM, llama_cpp.LLAMA_VOCAB_TYPE_BPE)
 
-    def count_prompt(self, prompt: Prompt) -> int:
-        return len(self._head_tokens(prompt)) + len(self._tail_tokens(prompt))
-
-    def whole(self, prompt: Prompt) -> str:
-        tokens = [*self._head_tokens(prompt), *self._tail_tokens(prompt)]
-        return b"".join(self._piece(token, special=True) for token in tokens).decode(
-            "utf-8", "replace"
-        )
-
-    def shorten(self, text: str, room: int) -> str:
-        start, end = keep_ends(self._tokens(text), room)
-        return self._text(start) + CUT + self._text(end)
-
     def _tokens(self, text: str, special: bool = False) -> list[int]:
         # Never a string prompt: "<|eot_id|>" inside an instruction must stay eleven characters.
         tokens: list[int] = []
@@ -67,24 +50,9 @@ class LlamaTokens(Reader):
             tokens += self._llama.tokenize(encoded, add_bos=False, special=special)
         return tokens
 
-    def _text(self, tokens: Sequence[int]) -> str:
-        return b"".join(map(self._piece, tokens)).decode("utf-8", "ignore")
-
-    def _head_tokens(self, prompt: Prompt) -> tuple[int, ...]:
-        return (*self._before, *self._tokens(prompt.head))
-
-    def _tail_tokens(self, prompt: Prompt) -> list[int]:
-        shown = [token for line in prompt.candidates for token in self._tokens(line)]
-        return shown + self._tokens(prompt.tail) + self._after + self._tokens(prompt.answer)
-
-    def _after_pick(self, label: str) -> list[int]:
-        """What follows in the answer once `label` is chosen.
-
-        Llama-2's tokenizer puts a space before every text; behind the bracket there is none.
-        """
-        bracket = self._tokens("[")
-        both = self._tokens("[" + after_pick(label))
-        return both[len(bracket) :] if both[: len(bracket)] == bracket else both[1:]
+    def _text(self, tokens: Sequence[int], special: bool = False) -> str:
+        pieces = b"".join(self._piece(token, special) for token in tokens)
+        return pieces.decode("utf-8", "replace" if special else "ignore")
 
     def _wrapping(self) -> tuple[str, str]:
         template = self._llama.metadata.get("tokenizer.chat_template")

@@ -96,9 +96,9 @@ class Identity:
     def weights(self, model: str) -> str:
         """The same of another selector."""
         path = Path(model)
-        if backend_of(model, self.settings.backend) != "scripted" and path.is_file():
+        if backend_of(model, self.settings.backend) != "scripted" and path.exists():
             try:
-                return self.store.digest(path, file_sha256)
+                return self.store.digest(path, folder_sha256 if path.is_dir() else file_sha256)
             except OSError as error:
                 raise BackendError(
                     f"{path} cannot be read: {error.strerror}.", "Check its permissions."
@@ -211,12 +211,25 @@ def backend_of(model: str, named: str = "auto") -> str:
     """The backend for a model: the one that was named, or the one that its name calls for."""
     if named != "auto":
         return named
-    return "scripted" if is_scripted(model) else "llamacpp"
+    if is_scripted(model):
+        return "scripted"
+    return "transformers" if Path(model).is_dir() else "llamacpp"
 
 
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+"""What is read of a Hugging Face folder."""
+
+
+def folder_sha256(folder: Path) -> str:
+    """Of the weights and all that says how to use them."""
+    from localsel.stages.embed import files_sha256
+
+    return files_sha256(folder, {path for kind in READ for path in folder.glob(kind)})
 
 
 def digest(content: Mapping[str, object]) -> str:

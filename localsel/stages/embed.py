@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,13 @@ def folder_fingerprint(folder: Path) -> str:
         BackendError: there is no sentence-transformers model that may be read in that folder.
     """
     check_folder(folder)
+    return files_sha256(folder, [path for path in folder.rglob("*") if path.is_file()])
+
+
+def files_sha256(folder: Path, paths: Iterable[Path]) -> str:
+    """One sha256 over the names, from `folder` on, and the contents of files."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(paths):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -1,0 +1,370 @@
+"""A Hugging Face folder and prompts → scored choices, in batches, through transformers.
+
+The backend that needs nothing more than the embedder does, and the reference for the others: every
+logit is the model's own, in float32 on a CPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsel.backends.base import Ask, Backend, Choice, Opening, Reader, take
+from localsel.backends.constraint import Constraint, Logits
+from localsel.backends.constraint import Path as TokenPath
+from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
+from localsel.errors import AnswerError, BackendError
+from localsel.records import Prompt
+
+DEFAULT_CONTEXT = 8192
+TOKENS_AT_ONCE = 8192
+"""Tokens of a batch on a GPU, padding included; a longer query is a batch of its own."""
+
+
+class Lane:
+    """Several queries that are read side by side, each behind the same head.
+
+    Rows are padded on the left and the padding is masked, so the last column is every row's last
+    token.
+    """
+
+    def __init__(self, model: Any, cache: Any, head: int, count: int) -> None:
+        import torch
+
+        self._torch, self._model = torch, model
+        self._cache = copy.deepcopy(cache)
+        self._cache.batch_repeat_interleave(count)
+        self._mask = torch.ones((count, head), dtype=torch.long, device=model.device)
+        self._read = [head] * count
+
+    def feed(self, tokens: Sequence[Sequence[int]]) -> Logits:
+        """Logits [rows, vocabulary] after each row's tokens; of a row without tokens, anything."""
+        torch, width = self._torch, max(map(len, tokens))
+        pads = [width - len(row) for row in tokens]
+        ids = [[0] * pad + list(row) for pad, row in zip(pads, tokens, strict=True)]
+        fresh = [[0] * pad + [1] * (width - pad) for pad in pads]
+        places = [
+            [0] * pad + list(range(read, read + width - pad))
+            for pad, read in zip(pads, self._read, strict=True)
+        ]
+        device = self._model.device
+        mask = torch.cat([self._mask, torch.tensor(fresh, device=device)], dim=1)
+        with torch.inference_mode():
+            said = self._model(
+                input_ids=torch.tensor(ids, device=device),
+                attention_mask=mask,
+                position_ids=torch.tensor(places, device=device),
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        self._mask = mask
+        self._read = [read + len(row) for read, row in zip(self._read, tokens, strict=True)]
+        logits: Logits = said.logits[:, -1].float().cpu().numpy()
+        return logits
+
+    def peek(self, tokens: Sequence[Sequence[int]]) -> Logits:
+        """The same, and then as if it had not been read."""
+        mask, read = self._mask, self._read
+        logits = self.feed(tokens)
+        self._cache.crop(mask.shape[1] - self._mask.shape[1])
+        self._mask, self._read = mask, read
+        return logits
+
+
+class TransformersBackend(HfTokens, Backend):
+    """One loaded model and its evaluated prompt head."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, context: int, tokens_at_once: int | None = None
+    ) -> None:
+        super().__init__(tokenizer, context)
+        self._model = model
+        # Who shares a batch with whom changes the last bits, and a resumed run makes other
+        # batches. A CPU gains nothing by them: there every query is read alone.
+        on_gpu = model.device.type != "cpu"
+        self._at_once = tokens_at_once or (TOKENS_AT_ONCE if on_gpu else 0)
+        self.repeatable = not self._at_once
+        self._head: tuple[int, ...] = ()
+        self._cache: Any = None
+
+    @classmethod
+    def open(cls, opening: Opening) -> Self:
+        folder, context = found(opening)
+        tokenizer = load_tokenizer(folder)
+        backend = cls(load(folder, opening.threads), tokenizer, context)
+        backend.run_canary()
+        return backend
+
+    @classmethod
+    def open_reader(cls, opening: Opening) -> Reader:
+        folder, context = found(opening)
+        return HfTokens(load_tokenizer(folder), context)
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the model, counted."""
+        return int(self._model.num_parameters())
+
+    def close(self) -> None:
+        self._model = self._cache = None
+
+    # What the model says.
+
+    def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
+        for batch in self._batches(asks):
+            try:
+                yield from self._choose(batch)
+            except AnswerError as error:
+                yield from [error] * len(batch)
+            except (RuntimeError, ValueError, IndexError) as error:
+                failed = AnswerError(f"transformers failed: {first_line(error)}")
+                yield from [failed] * len(batch)
+
+    def _batches(self, asks: Iterable[Ask]) -> Iterator[list[tuple[Ask, list[int]]]]:
+        """As many queries as may be read at once, padded to the longest of them."""
+        batch: list[tuple[Ask, list[int]]] = []
+        longest, head = 0, None
+        for ask in asks:
+            tail = self._tail_tokens(ask.prompt)
+            longest = max(longest, len(tail))
+            if batch and (longest * (len(batch) + 1) > self._at_once or ask.prompt.head != head):
+                yield batch
+                batch, longest = [], len(tail)
+            head = ask.prompt.head
+            batch.append((ask, tail))
+        if batch:
+            yield batch
+
+    def _choose(self, batch: Sequence[tuple[Ask, list[int]]]) -> list[Choice]:
+        started = time.perf_counter()
+        asks = [ask for ask, _ in batch]
+        lane = self._lane(asks[0].prompt, len(batch))
+        logits = lane.feed([tail for _, tail in batch])
+        open_ = [Open(ask) for ask in asks]
+        for turn in range(max(ask.quota for ask in asks)):
+            if turn:
+                # One that has all its picks reads on with nothing to say.
+                logits = lane.feed([self._after_pick(each.last) for each in open_])
+            scores = self._score([each.labels for each in open_], logits, lane)
+            for each, own in zip(open_, scores, strict=True):
+                each.take(own, turn)
+        spent = (time.perf_counter() - started) / len(batch)
+        return [
+            each.choice(len(self._head) + len(tail), spent)
+            for each, (_, tail) in zip(open_, batch, strict=True)
+        ]
+
+    def _score(
+        self, labels: Sequence[Sequence[str]], logits: Logits, lane: Lane
+    ) -> list[NDArray[np.float64]]:
+        """Log-probabilities of each row's labels after what the lane has read."""
+        paths = [self._paths(own) for own in labels]
+        known: list[dict[TokenPath, Logits]] = [{(): row} for row in logits]
+        for turn in range(max(map(len, paths))):
+            asked = [own[turn] if turn < len(own) else () for own in paths]
+            # Of those that ask nothing more, one token is read and what it says is left.
+            said = lane.peek([path or (0,) for path in asked])
+            for memory, path, row in zip(known, asked, said, strict=True):
+                if path:
+                    memory[path] = row
+        return [
+            self._constraint.score(own, memory.__getitem__)
+            for own, memory in zip(labels, known, strict=True)
+        ]
+
+    def _paths(self, labels: Sequence[str]) -> list[TokenPath]:
+        """The beginnings of answers after which more than one token is legal, but for the empty."""
+        met: list[TokenPath] = []
+        nothing = np.zeros(self._width, dtype=np.float32)
+
+        def note(path: TokenPath) -> Logits:
+            met.append(path)
+            return nothing
+
+        self._constraint.score(labels, note)
+        return [path for path in met if path]
+
+    def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
+        for prompt in prompts:
+            lane = self._lane(prompt, 1)
+            tail = self._tail_tokens(prompt)
+            room = min(limit, self.context - len(self._head) - len(tail))
+            yield self._line(lane, lane.feed([tail]), room)
+
+    def _line(self, lane: Lane, logits: Logits, room: int) -> str:
+        """The most probable token again and again, to the end of the turn or of the line."""
+        said: list[int] = []
+        for _ in range(room):
+            token = int(np.argmax(logits[0]))
+            if token in self._ends or "\n" in self._text([*said, token]).lstrip():
+                break
+            said.append(token)
+            logits = lane.feed([[token]])
+        return self._text(said).strip().partition("\n")[0]
+
+    @cached_property
+    def _ends(self) -> set[int]:
+        named = self._model.generation_config.eos_token_id
+        ends = named if isinstance(named, list) else [named]
+        return {int(token) for token in [*ends, self._tokenizer.eos_token_id] if token is not None}
+
+    def _lane(self, prompt: Prompt, count: int) -> Lane:
+        self._evaluate_head(self._head_tokens(prompt))
+        return Lane(self._model, self._cache, len(self._head), count)
+
+    def _evaluate_head(self, head: tuple[int, ...]) -> None:
+        import torch
+        from transformers import DynamicCache
+
+        if head != self._head:
+            cache = DynamicCache()
+            ids = torch.tensor([head], device=self._model.device)
+            with torch.inference_mode():
+                self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            self._head, self._cache = head, cache
+
+    # What keeps the model to the labels.
+
+    @property
+    def _width(self) -> int:
+        return int(self._model.get_output_embeddings().weight.shape[0])
+
+    @cached_property
+    def _constraint(self) -> Constraint:
+        eos = self._tokenizer.eos_token_id
+        return Constraint(self.spellings, self._width if eos is None else int(eos))
+
+    def run_canary(self) -> None:
+        """Asks for what the constraint forbids; see `Constraint.canary`."""
+        prompt = Prompt("Say yes or no.", (), "", "Best: [")
+        try:
+            lane = self._lane(prompt, 1)
+            logits = lane.feed([self._tail_tokens(prompt)])[0]
+            again = lane.peek([[0]])[0], lane.peek([[0]])[0]
+        except (RuntimeError, ValueError, AttributeError, TypeError, IndexError) as error:
+            raise BackendError(
+                f"transformers cannot evaluate a short prompt: {first_line(error)}.",
+                "Models that make vectors of texts cannot choose.",
+            ) from error
+        if not np.allclose(*again, atol=1e-3):
+            raise BackendError(
+                "This model cannot go back to an earlier place of its prompt.",
+                "Recurrent and hybrid models cannot be used.",
+            )
+        self._constraint.canary(logits)
+
+
+class Open:
+    """A query on its way: the labels left, and what was chosen."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._left = list(range(len(ask.prompt.labels)))
+        self._chosen: list[int] = []
+        self._probabilities: list[float] = []
+        self._scores: tuple[float, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        return [self._ask.prompt.labels[place] for place in self._left] or ["1"]
+
+    @property
+    def last(self) -> str:
+        return self._ask.prompt.labels[self._chosen[-1]]
+
+    def take(self, scores: NDArray[np.float64], turn: int) -> None:
+        """Chooses one of the labels left, unless all that are wanted are chosen."""
+        if turn >= self._ask.quota:
+            return
+        if not turn:
+            self._scores = tuple(scores.tolist())
+        place = take(scores, self._ask, turn)
+        self._probabilities.append(float(np.exp(scores[place])))
+        self._chosen.append(self._left.pop(place))
+
+    def choice(self, prompt_tokens: int, seconds: float) -> Choice:
+        made = tuple(self._chosen), tuple(self._probabilities), self._scores
+        return Choice(*made, prompt_tokens=prompt_tokens, seconds=seconds)
+
+
+def found(opening: Opening) -> tuple[Path, int]:
+    """The folder, and the context to use it with.
+
+    Raises:
+        BackendError: it is no model folder, or one whose weights would have to be unpickled.
+    """
+    folder = Path(opening.model).expanduser()
+    config = read_config(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise BackendError(
+            f"{folder} holds no .safetensors file.", "Weights in other formats are not read."
+        )
+    text = config.get("text_config", config)
+    trained = int(text.get("max_position_embeddings") or DEFAULT_CONTEXT)
+    if opening.context is not None and opening.context > trained:
+        raise BackendError(
+            f"{folder} reads at most {trained} tokens, not {opening.context}.",
+            "Give a smaller --context.",
+        )
+    return folder, opening.context or min(trained, DEFAULT_CONTEXT)
+
+
+def read_config(folder: Path) -> Mapping[str, Any]:
+    """config.json of a folder.
+
+    Raises:
+        BackendError: there is none, or it is not a JSON object.
+    """
+    path = folder / "config.json"
+    if not folder.is_dir() or not path.is_file():
+        raise BackendError(
+            f"{folder} is no Hugging Face folder: there is no {path}.",
+            "Name a folder with config.json, the tokenizer and .safetensors files.",
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise BackendError(f"{path} cannot be read: {first_line(error)}.") from error
+    if not isinstance(config, dict):
+        raise BackendError(f"{path} does not hold a JSON object.")
+    return config
+
+
+def load(folder: Path, threads: int | None) -> Any:
+    """Loads the weights: float32 on a CPU, as they are on a GPU. No code of the folder is run."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if threads:
+        torch.set_num_threads(threads)
+    on_gpu = torch.cuda.is_available()
+    # Soft-capped scores, as Gemma-2 has them, are computed by the plain implementation alone.
+    plain = read_config(folder).get("attn_logit_softcapping")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype="auto" if on_gpu else torch.float32,
+            attn_implementation="eager" if plain else "sdpa",
+        )
+    except Exception as error:
+        raise BackendError(
+            f"transformers cannot load {folder}: {first_line(error)}.",
+            "Is the folder whole, and is there memory enough?",
+        ) from error
+    ready: Any = model
+    return ready.eval().to("cuda" if on_gpu else "cpu")
