@@ -8,5 +8,6 @@ BACKENDS = Registry(
         "llamacpp": "localsel.backends.llamacpp:LlamaCppBackend",
         "transformers": "localsel.backends.transformers:TransformersBackend",
         "scripted": "localsel.backends.scripted:ScriptedBackend",
+        "vllm": "localsel.backends.vllm:VllmBackend",
     },
 )

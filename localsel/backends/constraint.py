@@ -84,6 +84,21 @@ class Constraint:
                 waiting.append(((*path, token), text + self._texts[token], following, score + gain))
         return np.array([total[label] for label in labels])
 
+    def paths(self, labels: Sequence[str]) -> list[Path]:
+        """The beginnings of answers after which several tokens are legal, but for the empty one.
+
+        They depend on the labels alone, so a backend can evaluate them together.
+        """
+        met: list[Path] = []
+        nothing = np.zeros(max(self._texts, default=0) + 1, dtype=np.float32)
+
+        def note(path: Path) -> Logits:
+            met.append(path)
+            return nothing
+
+        self.score(labels, note)
+        return [path for path in met if path]
+
     def _next(
         self, index: Any, state: Any, path: Path, evaluate: Callable[[Path], Logits]
     ) -> list[tuple[int, float]]:

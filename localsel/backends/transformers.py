@@ -7,9 +7,8 @@ logit is the model's own, in float32 on a CPU.
 from __future__ import annotations
 
 import copy
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -17,14 +16,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.backends.base import Ask, Backend, Choice, Opening, Reader, take
+from localsel.backends.base import Ask, Backend, Choice, Opening, Reader
 from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
+from localsel.backends.hf_folder import found, read_config
 from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
+from localsel.backends.open_query import OpenQuery
 from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt
 
-DEFAULT_CONTEXT = 8192
 TOKENS_AT_ONCE = 8192
 """Tokens of a batch on a GPU, padding included; a longer query is a batch of its own."""
 
@@ -149,7 +149,7 @@ class TransformersBackend(HfTokens, Backend):
         asks = [ask for ask, _ in batch]
         lane = self._lane(asks[0].prompt, len(batch))
         logits = lane.feed([tail for _, tail in batch])
-        open_ = [Open(ask) for ask in asks]
+        open_ = [OpenQuery(ask) for ask in asks]
         for turn in range(max(ask.quota for ask in asks)):
             if turn:
                 # One that has all its picks reads on with nothing to say.
@@ -167,7 +167,7 @@ class TransformersBackend(HfTokens, Backend):
         self, labels: Sequence[Sequence[str]], logits: Logits, lane: Lane
     ) -> list[NDArray[np.float64]]:
         """Log-probabilities of each row's labels after what the lane has read."""
-        paths = [self._paths(own) for own in labels]
+        paths = [self._constraint.paths(own) for own in labels]
         known: list[dict[TokenPath, Logits]] = [{(): row} for row in logits]
         for turn in range(max(map(len, paths))):
             asked = [own[turn] if turn < len(own) else () for own in paths]
@@ -180,18 +180,6 @@ class TransformersBackend(HfTokens, Backend):
             self._constraint.score(own, memory.__getitem__)
             for own, memory in zip(labels, known, strict=True)
         ]
-
-    def _paths(self, labels: Sequence[str]) -> list[TokenPath]:
-        """The beginnings of answers after which more than one token is legal, but for the empty."""
-        met: list[TokenPath] = []
-        nothing = np.zeros(self._width, dtype=np.float32)
-
-        def note(path: TokenPath) -> Logits:
-            met.append(path)
-            return nothing
-
-        self._constraint.score(labels, note)
-        return [path for path in met if path]
 
     def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
         for prompt in prompts:
@@ -261,82 +249,6 @@ class TransformersBackend(HfTokens, Backend):
                 "Recurrent and hybrid models cannot be used.",
             )
         self._constraint.canary(logits)
-
-
-class Open:
-    """A query on its way: the labels left, and what was chosen."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._left = list(range(len(ask.prompt.labels)))
-        self._chosen: list[int] = []
-        self._probabilities: list[float] = []
-        self._scores: tuple[float, ...] = ()
-
-    @property
-    def labels(self) -> list[str]:
-        return [self._ask.prompt.labels[place] for place in self._left] or ["1"]
-
-    @property
-    def last(self) -> str:
-        return self._ask.prompt.labels[self._chosen[-1]]
-
-    def take(self, scores: NDArray[np.float64], turn: int) -> None:
-        """Chooses one of the labels left, unless all that are wanted are chosen."""
-        if turn >= self._ask.quota:
-            return
-        if not turn:
-            self._scores = tuple(scores.tolist())
-        place = take(scores, self._ask, turn)
-        self._probabilities.append(float(np.exp(scores[place])))
-        self._chosen.append(self._left.pop(place))
-
-    def choice(self, prompt_tokens: int, seconds: float) -> Choice:
-        made = tuple(self._chosen), tuple(self._probabilities), self._scores
-        return Choice(*made, prompt_tokens=prompt_tokens, seconds=seconds)
-
-
-def found(opening: Opening) -> tuple[Path, int]:
-    """The folder, and the context to use it with.
-
-    Raises:
-        BackendError: it is no model folder, or one whose weights would have to be unpickled.
-    """
-    folder = Path(opening.model).expanduser()
-    config = read_config(folder)
-    if not any(folder.glob("*.safetensors")):
-        raise BackendError(
-            f"{folder} holds no .safetensors file.", "Weights in other formats are not read."
-        )
-    text = config.get("text_config", config)
-    trained = int(text.get("max_position_embeddings") or DEFAULT_CONTEXT)
-    if opening.context is not None and opening.context > trained:
-        raise BackendError(
-            f"{folder} reads at most {trained} tokens, not {opening.context}.",
-            "Give a smaller --context.",
-        )
-    return folder, opening.context or min(trained, DEFAULT_CONTEXT)
-
-
-def read_config(folder: Path) -> Mapping[str, Any]:
-    """config.json of a folder.
-
-    Raises:
-        BackendError: there is none, or it is not a JSON object.
-    """
-    path = folder / "config.json"
-    if not folder.is_dir() or not path.is_file():
-        raise BackendError(
-            f"{folder} is no Hugging Face folder: there is no {path}.",
-            "Name a folder with config.json, the tokenizer and .safetensors files.",
-        )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BackendError(f"{path} cannot be read: {first_line(error)}.") from error
-    if not isinstance(config, dict):
-        raise BackendError(f"{path} does not hold a JSON object.")
-    return config
 
 
 def load(folder: Path, threads: int | None) -> Any:
