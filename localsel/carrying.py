@@ -12,12 +12,15 @@ from typing import IO, Any
 
 import msgspec
 
+from localsel.blind import choices_of
 from localsel.errors import InputError, LocalselError, UsageError
 from localsel.runs import chosen_rows, run_record
 from localsel.settings import Sourced, check, fields, hints, known
 from localsel.store import VERSION, Store
 
 KIND = "localsel run"
+# Older files lack the tables that came later, and nothing else.
+READ = range(2, VERSION + 1)
 
 
 class Selector(msgspec.Struct):
@@ -93,9 +96,10 @@ def load_run(store: Store, path: Path) -> str:
         msgspec.convert(stored["facts"], Facts)
         settings_of(stored["settings"])
         record = run_record(store, run)
-        picks = chosen_rows(store, stored)
+        chosen_rows(store, stored)
+        picks = store.picks(run)
         if stored["plan"]:
-            store.plan(stored["plan"])
+            choices_of(store, stored["plan"])
         store.answers(run)
         if len(picks) not in (0, record["wanted"]):
             raise ValueError(f"{len(picks)} picks where {record['wanted']} are wanted")
@@ -133,5 +137,5 @@ def _lines(file: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, line
         elif line.get("file") != KIND:
             raise InputError("its first line does not say so.")
-        elif line.get("format") != VERSION:
+        elif line.get("format") not in READ:
             raise InputError(f"it has format {line.get('format')}; this localsel reads {VERSION}.")

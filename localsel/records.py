@@ -169,3 +169,24 @@ class Pick:
     probability: float | None = None
     votes: int | None = None
     rank: int = 0
+
+
+ChangeKind = Literal["accept", "ban", "swap", "note", "answer", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a person changed in the selection of a run.
+
+    Attributes:
+        row: the pick that it is about; a ban may also be of a row that was not picked.
+        other: the row that takes its place; with a ban it is found, and None if there is none.
+        text: of a note or an answer; an empty one takes it back.
+        at: seconds since 1970; 0 for now.
+    """
+
+    kind: ChangeKind
+    row: int
+    other: int | None = None
+    text: str = ""
+    at: float = 0.0

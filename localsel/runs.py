@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from localsel.records import Pick
+from localsel.review import Review, counts, review_of
 from localsel.stages.export import Chosen
-from localsel.store import Store
+from localsel.stages.export.chosen import ANSWERS, column_among
+from localsel.store import ENDED, Store
 
-ENDED = ("finished", "over-limit")
-"""States of a run that has its selection."""
+__all__ = ["COVERAGE", "ENDED", "chosen_rows", "reasons", "run_record"]
 
 COVERAGE = (
     "clusters",
@@ -34,7 +36,9 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
     pool, facts = store.pool(run["pool"]), run["facts"]
     plan = store.plan_facts(run["plan"]) if run["plan"] else {}
     totals = store.answer_totals(run["run"])
-    chosen_by = Counter(pick.chosen_by for pick in store.picks(run["run"]))
+    review = review_of(store, run)
+    chosen_by = Counter(pick.chosen_by for pick in review.picks)
+    own = Counter(pick.chosen_by for pick in store.picks(run["run"]))
     return {
         "id": run["run"],
         "state": store.state(run),
@@ -55,13 +59,14 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "wanted": facts.get("wanted", run["settings"]["budget"]),
         "picked": sum(chosen_by.values()),
         "chosen_by": dict(chosen_by),
+        "review": counts(review),
         **{name: plan.get(name) for name in COVERAGE},
         **totals,
         "queries": facts.get("queries", totals["queries"]),
         "peak_memory": facts.get("peak_memory"),
         "compared": facts.get("sharing", {}).get("command", ""),
         "reasons": len(store.reasons(run["run"])),
-        "fallbacks": chosen_by.get("fallback", 0),
+        "fallbacks": own.get("fallback", 0),
         "seconds_by_stage": facts.get("seconds_by_stage", {}),
         "connections_attempted": facts.get("connections_attempted", 0),
         "repeatable": facts.get("repeatable", True),
@@ -74,16 +79,47 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
 
 
 def chosen_rows(store: Store, run: dict[str, Any]) -> list[Chosen]:
-    """The selection of a run, best first."""
-    said = store.reasons(run["run"])
-    return [
+    """The selection of a run as people left it, best first."""
+    said, review = store.reasons(run["run"]), review_of(store, run)
+    chosen = [
         Chosen(
             instruction=store.instruction(run["pool"], pick.row),
             columns=store.columns(run["pool"], pick.row),
-            why=reasons(pick, run["run"]) | _said(said, pick.row),
+            why=reasons(pick, run["run"]) | _said(said, pick.row) | _reviewed(review, pick.row),
         )
-        for pick in store.picks(run["run"])
+        for pick in review.picks
     ]
+    if not review.answers and not review.skipped:
+        return chosen
+    column = column_among(name for each in chosen for name in each.columns) or ANSWERS[0]
+    return [_answered(each, review, column) for each in chosen]
+
+
+def _answered(chosen: Chosen, review: Review, column: str) -> Chosen:
+    """A pick with the answer that was written in review, where it will be looked for.
+
+    One that was skipped has none, not even that of its data.
+    """
+    row = chosen.instruction.row
+    if row in review.skipped:
+        columns = {**chosen.columns, column: ""} if column in chosen.columns else chosen.columns
+        return replace(
+            chosen, instruction=replace(chosen.instruction, response=""), columns=columns
+        )
+    if (answer := review.answers.get(row)) is None:
+        return chosen
+    return replace(
+        chosen,
+        instruction=replace(chosen.instruction, response=answer),
+        columns={**chosen.columns, column: answer},
+        answer=answer,
+    )
+
+
+def _reviewed(review: Review, row: int) -> dict[str, object]:
+    """What a person said of a pick; nothing where nobody did."""
+    said: dict[str, object] = {"note": review.notes[row]} if row in review.notes else {}
+    return said | ({"accepted": True} if row in review.accepted else {})
 
 
 def _said(said: Mapping[int, str], row: int) -> dict[str, object]:

@@ -13,12 +13,18 @@ STOPPED = 130
 
 COMMANDS = {
     "demo": "the whole pipeline on the bundled example, in under a minute",
+    "preview": "how a file will be read, and its first rows",
     "run": "choose instructions from a file",
     "compare": "several selectors and baselines on identical queries",
     "report": "finished runs as one page to read and to pass on",
     "tui": "all of this on screens, in this terminal; `localsel` alone opens it",
+    "pools": "what was read into this workspace, row by row",
     "runs": "what was run in this workspace; carry a run to another",
     "show": "one run: what was chosen, and how",
+    "review": "look through a selection, change it, or choose blind and see who agrees",
+    "clusters": "the clusters of a run, and everything about one of them",
+    "neighbours": "the rows that are nearest to a row",
+    "map": "the pool of a run as points on a plane",
     "attach": "follow a run that was started with --detach",
     "stop": "stop a run that is going on",
     "export": "write the chosen instructions to a file",

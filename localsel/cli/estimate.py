@@ -6,6 +6,7 @@ from typing import Any
 
 from localsel.cli.output import print_table
 from localsel.printable import visible
+from localsel.wording import duration
 
 
 def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") -> None:
@@ -28,11 +29,3 @@ def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") 
         ]
     rows.append(["memory, at most so far", f"{plan['peak_memory'] / 2**20:,.0f} MiB"])
     print_table([visible(name), ""], rows)
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -66,7 +66,7 @@ def refuse_filled(out: Path, run: dict[str, Any], store: Store) -> None:
         found = annotations_from(out) if out.exists() else []
     except LocalselError:
         return  # nothing that anybody could import
-    pools = {each["run"]: each["pool"] for each in store.runs()}
+    runs = {each["run"]: each for each in store.runs()}
 
     @cache
     def own(pool: str | None) -> dict[object, str]:
@@ -75,15 +75,31 @@ def refuse_filled(out: Path, run: dict[str, Any], store: Store) -> None:
         asked: dict[object, str] = {(each.instruction, each.input): each.response for each in rows}
         return asked | {each.row: each.response for each in rows}
 
+    @cache
+    def kept(name: str) -> set[tuple[object, str]]:
+        """Answers that were written in review; they are in the workspace."""
+        return answers_kept(store, runs[name]) if name in runs else set()
+
     def is_written(each: Annotation) -> bool:
-        known = own(pools.get(each.run or run["run"]))
-        return each.answer not in ("", known.get(each.asked if each.row is None else each.row))
+        name = each.run or run["run"]
+        known = own(runs[name]["pool"] if name in runs else None)
+        place: object = each.asked if each.row is None else each.row
+        return each.answer not in ("", known.get(place)) and (place, each.answer) not in kept(name)
 
     if written := sum(map(is_written, found)):
         raise UsageError(
             f"{out} holds {counted(written, 'answer')}.",
             "Bring them home with `localsel import-labels`, or give --force.",
         )
+
+
+def answers_kept(store: Store, run: dict[str, Any]) -> set[tuple[object, str]]:
+    """Every answer written in the review of a run, with its row and with what was asked."""
+    written = [each for each in store.changes(run["run"]) if each.kind == "answer"]
+    asked = {each.row: store.instruction(run["pool"], each.row) for each in written}
+    by_row: set[tuple[object, str]] = {(each.row, each.text) for each in written}
+    texts = ((asked[each.row].instruction, asked[each.row].input) for each in written)
+    return by_row | {(key, each.text) for key, each in zip(texts, written, strict=True)}
 
 
 def picks_of(store: Store, run: str) -> tuple[dict[str, Any], list[Chosen]]:
@@ -94,6 +110,11 @@ def picks_of(store: Store, run: str) -> tuple[dict[str, Any], list[Chosen]]:
     """
     found = store.run(run)
     chosen = chosen_rows(store, found)
+    if not chosen and store.changes(found["run"]):
+        raise UsageError(
+            f"All picks of run {found['run']} were banned.",
+            f"Take a change back with `localsel review {found['run']} --undo`.",
+        )
     if not chosen:
         raise UsageError(
             f"Run {found['run']} is {store.state(found)} and has no picks yet.",

@@ -31,7 +31,8 @@ Examples:
 
 RUN is an id, the beginning of one, or `last`. A FILE is what `localsel export` wrote, filled in, or
 what Label Studio or doccano exports; which of them is told from its content. Answers are joined by
-row. Picks without an answer are left out and named.
+row, and those written in `localsel review` join them. Picks without an answer are left out and
+named.
 """
 
 
@@ -60,6 +61,7 @@ def command(
         found, chosen = picks_of(store, run)
         annotations = [each for path in files for each in annotations_from(path, column, encoding)]
         _refuse_strangers(annotations, found, store)
+    annotations += _reviewed(chosen, annotations, found["run"])
     joined = join(annotations, [each.instruction for each in chosen], keep)
     if not joined.answers:
         raise InputError(
@@ -88,6 +90,17 @@ def _refuse_strangers(annotations: Iterable[Annotation], run: dict[str, Any], st
             f"{each.where}: annotations of run {each.run}, not of {run['run']}.",
             f"Give: localsel import-labels {each.run} …",
         )
+
+
+def _reviewed(chosen: Iterable[Chosen], found: Iterable[Annotation], run: str) -> list[Annotation]:
+    """Answers that were written in review and stand in no file."""
+    said = {(each.asked if each.row is None else each.row, each.answer) for each in found}
+    return [
+        Annotation(f"the review of run {run}", each.answer, pick.row, run)
+        for each in chosen
+        if each.answer and (pick := each.instruction)
+        if said.isdisjoint({(pick.row, each.answer), ((pick.instruction, pick.input), each.answer)})
+    ]
 
 
 def _answered(chosen: Iterable[Chosen], joined: Joined) -> list[Chosen]:

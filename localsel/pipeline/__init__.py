@@ -107,6 +107,7 @@ def _pool(
         return Pool(admission.open, plan=plan)
     if method.needs_vectors:
         vectors, given = yield from embedding.embed(course, identity, admission)
+        store.update_run(course.id, facts={"embedder": identity.embedder})
         return Pool(admission.open, vectors, given=given)
     return Pool(admission.open)
 
@@ -190,8 +191,9 @@ def _finish(course: Course) -> Iterator[Event]:
     course.stage = "export"
     if settings.out:
         with course.timed("export"):
-            yield course.event("stage", total=len(store.picks(course.id)))
-            export(chosen_rows(store, stored), format_of(settings.out), settings.out)
+            chosen = chosen_rows(store, stored)
+            yield course.event("stage", total=len(chosen))
+            export(chosen, format_of(settings.out), settings.out)
     # Not only the first time: the limit may have been changed since.
     totals = store.answer_totals(course.id)
     over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)

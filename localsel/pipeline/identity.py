@@ -96,7 +96,8 @@ class Identity:
     def weights(self, model: str) -> str:
         """The same of another selector."""
         path = Path(model)
-        if backend_of(model, self.settings.backend) != "scripted" and path.exists():
+        has_weights = path.is_file() or path.is_dir()
+        if has_weights and backend_of(model, self.settings.backend) != "scripted":
             try:
                 return self.store.digest(path, folder_sha256 if path.is_dir() else file_sha256)
             except OSError as error:

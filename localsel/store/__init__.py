@@ -10,11 +10,13 @@ from localsel.store.caches import Caches
 from localsel.store.database import VERSION
 from localsel.store.plans import Plans
 from localsel.store.pools import Pools
-from localsel.store.runs import Runs, new_name
+from localsel.store.progress import Progress
+from localsel.store.reviews import Reviews
+from localsel.store.runs import ENDED, Runs, new_name
 from localsel.store.transfer import Transfer
 
-__all__ = ["VERSION", "Store", "new_name"]
+__all__ = ["ENDED", "VERSION", "Store", "new_name"]
 
 
-class Store(Pools, Plans, Runs, Transfer, Caches):
-    """One open workspace: pools, plans, runs, locks and caches over the same database."""
+class Store(Pools, Plans, Runs, Progress, Reviews, Transfer, Caches):
+    """One open workspace: pools, plans, runs, reviews, locks and caches over the same database."""

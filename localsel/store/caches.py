@@ -7,12 +7,18 @@ import secrets
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from localsel.errors import WorkspaceError
 from localsel.records import Vectors
 from localsel.store.database import Database, failure
+
+
+FEW = 100
+"""Texts that are faster looked for one by one."""
 
 
 class Caches(Database):
@@ -23,12 +29,7 @@ class Caches(Database):
 
         With nothing cached d is 0: only the embedder knows its width.
         """
-        where: dict[bytes, tuple[str, int]] = {
-            row["text"]: (row["chunk"], row["place"])
-            for row in self._rows(
-                "SELECT text, chunk, place FROM vectors WHERE embedder = ?", embedder
-            )
-        }
+        where = self._where(embedder, texts)
         by_chunk: dict[str, list[tuple[int, int]]] = {}
         for index, text in enumerate(texts):
             if text in where:
@@ -47,6 +48,20 @@ class Caches(Database):
             vectors[list(targets)] = stored[list(sources)]
         return vectors, sorted(missing)
 
+    def _where(self, embedder: str, texts: Sequence[bytes]) -> dict[bytes, tuple[str, int]]:
+        """Chunk and place of every vector of an embedder, or of a few texts only those."""
+        found = "SELECT text, chunk, place FROM vectors WHERE embedder = ?"
+        if len(texts) < FEW:
+            each = (self._one(f"{found} AND text = ?", embedder, text) for text in texts)
+            return {row["text"]: (row["chunk"], row["place"]) for row in each if row}
+        return {
+            row["text"]: (row["chunk"], row["place"]) for row in self._rows(found, embedder)
+        }
+
+    def graph(self, name: str) -> Path:
+        """Where the graph of neighbours of that name is kept."""
+        return self.home / "indexes" / f"{name[:24]}.hnsw"
+
     def _chunk(self, name: str) -> Vectors | None:
         """Vectors that were written together; None if their file is gone or broken."""
         try:
@@ -62,10 +77,7 @@ class Caches(Database):
         partial = path.with_suffix(".partial")
         self.refuse_unwritable()
         try:
-            # Written by Python, whose errors say what is wrong; numpy's say how many bytes.
-            content = BytesIO()
-            np.save(content, vectors, allow_pickle=False)
-            partial.write_bytes(content.getbuffer())
+            partial.write_bytes(_npy(vectors))
             partial.replace(path)
         except OSError as error:
             partial.unlink(missing_ok=True)
@@ -80,6 +92,23 @@ class Caches(Database):
             # On a full disk, what nothing points to would stay in the way.
             path.unlink(missing_ok=True)
             raise
+
+    def map_file(self, pool: str, name: str) -> Path:
+        """Where the points of a pool are kept."""
+        return self.home / "maps" / f"{pool[:24]}-{name[:24]}.npy"
+
+    def keep_map(self, path: Path, content: bytes | NDArray[Any]) -> None:
+        """Puts a file of points, or what is said of them, in its place as a whole."""
+        self.refuse_unwritable()
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            partial.touch(mode=0o600)
+            partial.write_bytes(content if isinstance(content, bytes) else _npy(content))
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise failure(f"The map cannot be kept in {path.parent}", error) from error
 
     def digest(self, path: Path, compute: Callable[[Path], str]) -> str:
         """The digest of a file or folder, computed only if it is new or was written since."""
@@ -99,6 +128,15 @@ class Caches(Database):
         """The digest of a file or folder seen before and not written since."""
         row = self._one("SELECT stamp, sha256 FROM files WHERE path = ?", str(path.resolve()))
         return row["sha256"] if row and path.exists() and row["stamp"] == _stamp(path) else None
+
+
+def _npy(array: NDArray[Any]) -> memoryview:
+    """A file of it. Who writes it is Python, whose errors say what is wrong; numpy's say how many
+    bytes.
+    """
+    content = BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getbuffer()
 
 
 def _stamp(path: Path) -> str:

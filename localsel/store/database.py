@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from localsel.errors import WorkspaceError
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE pools (
@@ -51,6 +51,13 @@ CREATE TABLE set_aside (
 ) WITHOUT ROWID;
 CREATE TABLE reasons (run TEXT, row INTEGER, text TEXT, PRIMARY KEY (run, row)) WITHOUT ROWID;
 CREATE TABLE imported (name TEXT PRIMARY KEY);
+CREATE TABLE changes (
+    run TEXT, number INTEGER, at REAL, kind TEXT, row INTEGER, other INTEGER, text TEXT,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE choices (
+    plan TEXT, query INTEGER, rows TEXT, at REAL, PRIMARY KEY (plan, query)
+) WITHOUT ROWID;
 CREATE TABLE vectors (
     embedder TEXT, text BLOB, chunk TEXT, place INTEGER, PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
@@ -59,7 +66,7 @@ CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 
 
 # A workspace of an older format is brought up to date: the tables that each format added.
-ADDED = {2: ("set_aside", "reasons", "imported")}
+ADDED = {2: ("set_aside", "reasons", "imported"), 3: ("changes", "choices")}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -179,8 +186,10 @@ class Database:
         return next(self._rows(query, *values), None)
 
     def _rows(self, query: str, *values: object) -> Iterator[sqlite3.Row]:
+        """`values` for each `?`, or one mapping for the names."""
+        given = values[0] if len(values) == 1 and isinstance(values[0], Mapping) else values
         try:
-            yield from self._database.execute(query, values)
+            yield from self._database.execute(query, given)
         except sqlite3.Error as error:
             raise failure(f"The workspace {self.home} cannot be read", error) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from localsel.records import Plan, Query
@@ -75,7 +75,86 @@ class Plans(Database):
             dict(map(tuple, left_out)),
         )
 
+    def memberships(self, plan: str) -> Iterator[tuple[int, int | None, float | None]]:
+        """Of every row its cluster and its distance to the centre; a near-duplicate is where its
+        twin is.
+        """
+        rows = self._rows(
+            "SELECT own.row, coalesce(own.cluster, twin.cluster), own.distance FROM members AS own"
+            " LEFT JOIN members AS twin"
+            " ON twin.plan = own.plan AND twin.row = own.near_duplicate_of"
+            " WHERE own.plan = ?",
+            plan,
+        )
+        return ((row[0], row[1], row[2]) for row in rows)
+
     def plan_facts(self, plan: str) -> dict[str, Any]:
         found = self._one("SELECT facts FROM plans WHERE plan = ?", plan)
         facts: dict[str, Any] = json.loads(found["facts"]) if found else {}
         return facts
+
+    def clusters_of(self, plan: str | None, rows: Collection[int]) -> dict[int, int]:
+        """The clusters of those rows that have one; a near-duplicate is where its twin is."""
+        found = self._rows(
+            "SELECT own.row, coalesce(own.cluster, twin.cluster) AS cluster FROM members AS own"
+            " LEFT JOIN members AS twin"
+            " ON twin.plan = own.plan AND twin.row = own.near_duplicate_of"
+            " WHERE own.plan = ? AND own.row IN (SELECT value FROM json_each(?))",
+            plan,
+            json.dumps(list(rows)),
+        )
+        return {row["row"]: row["cluster"] for row in found if row["cluster"] is not None}
+
+    def embedder(self, pool: str) -> str | None:
+        """The embedder of any plan or run of a pool; None if nothing needed one."""
+        found = self._one(
+            "SELECT json_extract(facts, '$.embedder') AS name FROM plans"
+            " WHERE pool = ?1 AND name IS NOT NULL"
+            " UNION ALL SELECT json_extract(facts, '$.embedder') AS name FROM runs"
+            " WHERE pool = ?1 AND name IS NOT NULL",
+            pool,
+        )
+        return str(found["name"]) if found else None
+
+    def is_imported(self, name: str) -> bool:
+        """Whether a pool or plan came with a run from elsewhere."""
+        return self._one("SELECT 1 FROM imported WHERE name = ?", name) is not None
+
+    def cluster_sizes(self, plan: str) -> dict[int, tuple[int, float | None]]:
+        """Rows of each cluster, and the largest distance to its centre where it has one."""
+        rows = self._rows(
+            "SELECT cluster, count(*), max(distance) FROM members"
+            " WHERE plan = ? AND cluster IS NOT NULL GROUP BY cluster",
+            plan,
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def members(self, plan: str, cluster: int) -> list[tuple[int, float | None, str | None]]:
+        """Rows of a cluster, nearest first, with their distances; why a row is not shown."""
+        rows = self._rows(
+            "SELECT row, distance, left_out FROM members WHERE plan = ? AND cluster = ?"
+            " ORDER BY distance, row",
+            plan,
+            cluster,
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def twins_in(self, plan: str, cluster: int) -> dict[int, list[int]]:
+        """The near-duplicates that the rows of a cluster stand for, by row."""
+        found: dict[int, list[int]] = {}
+        for row, twin in self._rows(
+            "SELECT own.near_duplicate_of, own.row FROM members AS own JOIN members AS twin"
+            " ON twin.plan = own.plan AND twin.row = own.near_duplicate_of"
+            " WHERE own.plan = ? AND twin.cluster = ? AND own.cluster IS NULL ORDER BY own.row",
+            plan,
+            cluster,
+        ):
+            found.setdefault(row, []).append(twin)
+        return found
+
+    def near_duplicates(self, plan: str, row: int) -> list[int]:
+        """The rows that a row stands for, because they hardly differ from it."""
+        rows = self._rows(
+            "SELECT row FROM members WHERE plan = ? AND near_duplicate_of = ?", plan, row
+        )
+        return [each["row"] for each in rows]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from localsel.records import Instruction
+from localsel.errors import UsageError
+from localsel.records import Instruction, text_digest
 from localsel.store.database import Database
 
 
@@ -27,12 +29,105 @@ class Pools(Database):
     def pool(self, pool: str) -> dict[str, Any]:
         """What is known of a pool, its bad rows and exact duplicates counted."""
         found = self._one("SELECT * FROM pools WHERE pool = ?", pool)
-        duplicates = self._one(
+        assert found is not None
+        return dict(found) | {"duplicates": self.duplicates(pool)}
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Every pool and how many runs stand on it, the one read last first.
+
+        Its rows are not looked at: a million of them take no time.
+        """
+        rows = self._all(
+            "SELECT *, (SELECT count(*) FROM runs WHERE runs.pool = pools.pool) AS runs"
+            " FROM pools ORDER BY rowid DESC"
+        )
+        return [dict(row) for row in rows]
+
+    def pool_named(self, name: str) -> dict[str, Any]:
+        """One pool by its id, an unambiguous beginning of it, or `last`, as `pools` has it.
+
+        Raises:
+            UsageError: there is none, or several begin like that.
+        """
+        pools = self.pools()
+        is_last = name == "last"
+        found = pools[:1] if is_last else [p for p in pools if name and p["pool"].startswith(name)]
+        if is_last and not pools:
+            raise UsageError(f"There are no pools yet in {self.home}.", "Try `localsel demo`.")
+        if len(found) != 1:
+            many = f"{len(found)} pools begin with {name!r}"
+            problem = many if found else f"There is no pool {name!r}"
+            raise UsageError(f"{problem} in {self.home}.", "See `localsel pools`.")
+        return found[0]
+
+    def duplicates(self, pool: str) -> int:
+        """How many rows are exact duplicates of earlier ones."""
+        found = self._one(
             "SELECT count(*) AS n FROM instructions WHERE pool = ? AND duplicate_of IS NOT NULL",
             pool,
         )
-        assert found is not None and duplicates is not None
-        return dict(found) | {"duplicates": duplicates["n"]}
+        assert found is not None
+        return int(found["n"])
+
+    def records(self, pool: str, start: int, count: int) -> list[dict[str, Any]]:
+        """All that is known of so many rows, from number `start` on."""
+        found = self._all(
+            "SELECT row, instruction, input, response, columns, duplicate_of FROM instructions"
+            " WHERE pool = ? AND row >= ? ORDER BY row LIMIT ?",
+            pool,
+            start,
+            count,
+        )
+        return [dict(row) | {"columns": json.loads(row["columns"])} for row in found]
+
+    def row_numbers(self, pool: str) -> Sequence[int]:
+        """The numbers of a pool's rows in file order: all but those of broken records.
+
+        They are reckoned where that is sure, since reading a million takes seconds.
+        """
+        known = self._one("SELECT rows FROM pools WHERE pool = ?", pool)
+        last = self._one("SELECT max(row) AS row FROM instructions WHERE pool = ?", pool)
+        if not known or last is None or last["row"] is None:
+            return range(0)
+        every = range(last["row"] + 1)
+        broken = {each["row"] for each in self.bad_rows(pool) if each["row"] in every}
+        if len(every) - len(broken) == known["rows"]:
+            return array("q", (row for row in every if row not in broken)) if broken else every
+        found = self._rows("SELECT row FROM instructions WHERE pool = ? ORDER BY row", pool)
+        return array("q", (row["row"] for row in found))
+
+    def beginnings(self, pool: str, rows: Sequence[int], letters: int) -> list[dict[str, Any]]:
+        """Of these rows the first letters of their texts, and which row each is a duplicate of."""
+        names = ("instruction", "input", "response")
+        texts = ", ".join(f"substr({name}, 1, :letters) AS {name}" for name in names)
+        within = (
+            "BETWEEN :first AND :last"
+            if rows and rows[-1] - rows[0] == len(rows) - 1
+            else "IN (SELECT value FROM json_each(:rows))"
+        )
+        values = {"pool": pool, "letters": letters, "rows": json.dumps(list(rows))}
+        values |= {"first": rows[0], "last": rows[-1]} if rows else {}
+        found = self._all(
+            f"SELECT row, {texts}, duplicate_of FROM instructions"
+            f" WHERE pool = :pool AND row {within} ORDER BY row",
+            values,
+        )
+        return [dict(row) for row in found]
+
+    def search(self, pool: str, text: str, start: int = 0) -> Iterator[tuple[int, list[int]]]:
+        """Rows from number `start` on in whose texts `text` occurs, in whatever case, some thousands at a time.
+
+        Each time the number of the last row that was looked at, and the rows found since.
+        """
+        low, last = text.lower(), start - 1
+        while found := self._all(
+            "SELECT row, instruction, input, response FROM instructions"
+            " WHERE pool = ? AND row > ? ORDER BY row LIMIT 2000",
+            pool,
+            last,
+        ):
+            last = found[-1]["row"]
+            yield last, [row["row"] for row in found if low in "\n".join(tuple(row)[1:]).lower()]
 
     def bad_rows(self, pool: str) -> list[dict[str, Any]]:
         rows = self._all("SELECT row, line, reason FROM bad_rows WHERE pool = ?", pool)
@@ -46,6 +141,23 @@ class Pools(Database):
             pool,
         )
         return tuple(Instruction(*row) for row in rows)
+
+    def distinct_rows(self, pool: str) -> Iterator[int]:
+        """The numbers of the distinct rows, in file order."""
+        rows = self._rows(
+            "SELECT row FROM instructions WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
+            pool,
+        )
+        return (row["row"] for row in rows)
+
+    def digests(self, pool: str) -> Iterator[tuple[int, bytes]]:
+        """The distinct rows of a pool in file order, and what identifies their texts."""
+        rows = self._rows(
+            "SELECT row, instruction, input FROM instructions"
+            " WHERE pool = ? AND duplicate_of IS NULL ORDER BY row",
+            pool,
+        )
+        return ((row[0], text_digest(Instruction(*row).text)) for row in rows)
 
     def distinct_row(self, pool: str, row: int) -> int | None:
         """The row itself, or the first of its exact duplicates; None if there is no such row."""

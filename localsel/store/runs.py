@@ -14,6 +14,9 @@ from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Pick
 from localsel.store.locks import Locks
 
+ENDED = ("finished", "over-limit")
+"""States of a run that has its selection."""
+
 
 class Runs(Locks):
     """Reads and writes runs."""
@@ -78,6 +81,11 @@ class Runs(Locks):
         )
         return [self._decoded(row) for row in rows]
 
+    def known(self, run: str) -> dict[str, Any] | None:
+        """One run by its whole id, if it is there."""
+        row = self._one("SELECT * FROM runs WHERE run = ?", run)
+        return self._decoded(row) if row else None
+
     def run(self, name: str) -> dict[str, Any]:
         """One run by its id, an unambiguous beginning of it, or `last`.
 
@@ -120,7 +128,7 @@ class Runs(Locks):
     def answers(self, run: str) -> dict[tuple[int, int], Answer]:
         """Every finished answer of a run by query and order."""
         rows = self._all("SELECT * FROM answers WHERE run = ?", run)
-        return {(row["query"], row["ordering"]): _answer(row) for row in rows}
+        return {(row["query"], row["ordering"]): answer_of(row) for row in rows}
 
     def asked(self, run: str) -> list[dict[str, Any]]:
         """The log of finished questions, in the order of asking."""
@@ -142,6 +150,11 @@ class Runs(Locks):
         names = [item.name for item in fields(Pick)]
         rows = self._all(f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run)
         return tuple(Pick(**dict(row)) for row in rows)
+
+    def picked(self) -> dict[str, int]:
+        """How many picks each run has."""
+        rows = self._all("SELECT run, count(*) AS n FROM picks GROUP BY run")
+        return {row["run"]: row["n"] for row in rows}
 
     def set_aside(self, run: str, reasons: Mapping[int, str]) -> None:
         """Rows that the user's own word keeps from being chosen by the method, and why."""
@@ -171,7 +184,7 @@ class Runs(Locks):
         """
         with self._transaction() as database:
             own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
-            for table in ("answers", "asked", "picks", "set_aside", "reasons", "runs"):
+            for table in ("answers", "asked", "picks", "set_aside", "reasons", "changes", "runs"):
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
                 self._remove_plans([own["plan"]])
@@ -194,9 +207,11 @@ class Runs(Locks):
             self._database.execute(f"DELETE FROM {table} WHERE pool = ?", (pool,))
         self._database.execute("DELETE FROM imported WHERE name = ?", (pool,))
         (self.home / "locks" / pool).unlink(missing_ok=True)
+        for path in (self.home / "maps").glob(f"{pool[:24]}-*"):
+            path.unlink(missing_ok=True)
 
     def _remove_plans(self, plans: Sequence[str]) -> None:
-        for table in ("members", "queries", "plans"):
+        for table in ("members", "queries", "choices", "plans"):
             self._database.executemany(
                 f"DELETE FROM {table} WHERE plan = ?", ((plan,) for plan in plans)
             )
@@ -235,9 +250,10 @@ def new_name() -> str:
     return secrets.token_hex(4)
 
 
-def _answer(row: sqlite3.Row) -> Answer:
-    values = dict(row)
-    values.pop("run")
-    values["order"] = values.pop("ordering")
+def answer_of(row: sqlite3.Row) -> Answer:
+    """An answer from its row of the table; other columns beside it are left out."""
+    names = {item.name for item in fields(Answer)}
+    values = {name: row[name] for name in row.keys() if name in names}  # noqa: SIM118
+    values["order"] = row["ordering"]
     tuples = ("shown", "chosen", "probabilities", "scores", "shortened")
     return Answer(**values | {name: tuple(json.loads(values[name])) for name in tuples})

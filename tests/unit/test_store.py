@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from localsel.errors import UsageError, WorkspaceError
-from localsel.records import Answer, Instruction, Pick, Plan, Query
+from localsel.records import Answer, Change, Instruction, Pick, Plan, Query
 from localsel.store import VERSION, Store
 
 ROWS = (
@@ -387,6 +387,20 @@ def test_only_the_owner_may_look_into_a_workspace(tmp_path: Path) -> None:
     assert len(files) == 3
     with closing(Store(tmp_path / "workspace")) as store:
         assert {mode(path) for path in store.home.glob("localsel.db*")} == {0o600}
+
+
+def test_a_workspace_of_an_older_format_is_brought_up_to_date(store: Store) -> None:
+    run = begin(store)
+    store.set_picks(run, PICKS)
+    for table in ("changes", "choices"):
+        store._database.execute(f"DROP TABLE {table}")
+    store._database.execute("PRAGMA user_version = 2")
+    with closing(Store(store.home)) as opened:
+        assert opened.picks(run) == PICKS[::-1]
+        opened.add_changes(run, [Change("accept", 0, at=1.0)])
+        opened.set_choice("plan", 0, (2,))
+        assert opened.changes(run) == (Change("accept", 0, at=1.0),)
+        assert opened.choices("plan") == {0: (2,)}
 
 
 def test_a_workspace_of_another_format_is_refused(store: Store) -> None:

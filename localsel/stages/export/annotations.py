@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from localsel.errors import InputError
 from localsel.stages.export import doccano, label_studio, sheet
 from localsel.stages.export.annotation import Annotation, annotation, is_filled
-from localsel.stages.export.chosen import ANSWERS
+from localsel.stages.export.chosen import ANSWERS, column_among
 
 Record = Mapping[str, object]
 
@@ -27,7 +27,7 @@ def annotations_of(
     # A spreadsheet may save empty rows below the table.
     known = [(where, record) for where, record in known if any(map(is_filled, record.values()))]
     seen = dict.fromkeys(name for _, record in known for name in record)
-    wanted = _answer_column(seen, column)
+    wanted = column_among(seen, ANSWERS if column is None else (column.strip().lower(),))
     found: list[Annotation] = []
     placed = False
     for where, record in known:
@@ -56,13 +56,6 @@ def _columns(path: object, place: str, record: object) -> Record:
     if isinstance(record, dict):
         return record
     raise InputError(f"{path}, {place}: no object with columns.", "Give the file as it came back.")
-
-
-def _answer_column(seen: Iterable[str], column: str | None) -> str | None:
-    """The one column of a file that holds its answers, however it is spelled there."""
-    names = {name.strip().lower(): name for name in reversed(list(seen))}
-    wanted = ANSWERS if column is None else (column.strip().lower(),)
-    return next((names[name] for name in wanted if name in names), None)
 
 
 def _located(

@@ -14,14 +14,16 @@ LABELS = ("label", "labels", "annotations")
 
 
 def write(chosen: Sequence[Chosen], file: TextIO) -> None:
-    """`text`, an empty `label`, and `_localsel`, which doccano keeps as metadata and gives back.
+    """`text`, `label`, and `_localsel`, which doccano keeps as metadata and gives back.
 
-    Every line has the same keys, because doccano fills the gaps of a table with NaN. The user's
-    columns stay here: `id`, `filename` or `upload_name` would replace doccano's own. All is ASCII,
-    because doccano guesses the encoding.
+    `label` is empty but for what was written in review. Every line has the same keys, because
+    doccano fills the gaps of a table with NaN. The user's columns stay here: `id`, `filename` or
+    `upload_name` would replace doccano's own. All is ASCII, because doccano guesses the encoding.
     """
     for each in chosen:
-        line = {"text": each.instruction.text, "label": [], "_localsel": each.why}
+        line = {"text": each.instruction.text, "label": [each.answer] * bool(each.answer)} | {
+            "_localsel": each.why
+        }
         file.write(json.dumps(storable(line)) + "\n")
 
 

@@ -39,16 +39,24 @@ def write_config(file: TextIO) -> None:
 
 
 def _task(each: Chosen) -> object:
-    """The prediction is empty, for no one has answered yet: it carries score and model alone.
+    """The prediction is empty, for no model has answered: it carries score and model alone.
 
-    The user's columns go into `meta`: in `data` a column `response` would pass for an answer.
+    What was written in review is an annotation, so that the task arrives as done. The user's
+    columns go into `meta`: in `data` a column `response` would pass for an answer.
     """
     shown = {"instruction": each.instruction.instruction, "input": each.instruction.input}
     probability = each.why.get("probability")
     score = {"score": min(probability, 1.0)} if isinstance(probability, float) else {}
     prediction = {"model_version": each.by or "localsel", **score, "result": []}
     task = {"data": shown | flat(each.why), "predictions": [prediction], "meta": each.columns}
-    return storable(task)
+    return storable(task | _annotations(each.answer))
+
+
+def _annotations(answer: str) -> dict[str, object]:
+    if not answer:
+        return {}
+    area = {"from_name": RESPONSE, "to_name": "instruction", "type": "textarea"}
+    return {"annotations": [{"result": [{**area, "value": {"text": [answer]}}]}]}
 
 
 def fits(record: Mapping[str, object]) -> bool:

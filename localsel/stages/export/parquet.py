@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from localsel.stages.export.chosen import Chosen
+from localsel.stages.export.chosen import Chosen, reasons_among
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ def write(chosen: Sequence[Chosen], file: TextIO) -> None:
         return
     names = dict.fromkeys(name for each in chosen for name in each.columns)
     columns = {name: _column([each.columns.get(name) for each in chosen]) for name in names}
-    why = pa.array([dict(each.why) for each in chosen], _struct(list(chosen[0].why)))
+    why = pa.array([dict(each.why) for each in chosen], _struct(reasons_among(chosen)))
     parquet.write_table(pa.table({**columns, "_localsel": why}), file.buffer)
 
 
@@ -31,7 +31,8 @@ def _struct(names: Sequence[str]) -> pa.DataType:
     """Typed by name, because a field may be empty in every pick."""
     import pyarrow as pa
 
-    special = {"probability": pa.float64()} | dict.fromkeys(NUMBERS, pa.int64())
+    special = {"probability": pa.float64(), "accepted": pa.bool_()}
+    special |= dict.fromkeys(NUMBERS, pa.int64())
     return pa.struct([(name, special.get(name, pa.string())) for name in names])
 
 

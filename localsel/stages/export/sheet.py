@@ -49,7 +49,10 @@ def write(chosen: Sequence[Chosen], file: TextIO) -> None:
 
 
 def _code(chosen: Sequence[Chosen]) -> str:
-    texts = [(each.instruction.text, each.why.get("run")) for each in chosen]
+    texts = [
+        (each.instruction.text, each.why.get("run"), *([each.answer] if each.answer else []))
+        for each in chosen
+    ]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
 
 
@@ -59,7 +62,8 @@ def _section(each: Chosen, code: str) -> str:
     if each.instruction.input:
         parts += ["Input:\n", _fenced(each.instruction.input)]
     parts += ["Answer:\n", f"<!-- localsel {code} answer {row} -->\n\n"]
-    return "\n".join(parts) + f"\n<!-- localsel {code} end {row} -->\n"
+    answer = f"{each.answer}\n" if each.answer else ""
+    return "\n".join(parts) + f"{answer}\n<!-- localsel {code} end {row} -->\n"
 
 
 def _fenced(text: str) -> str:

@@ -7,7 +7,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from localsel.stages.export.chosen import ANSWERS, Chosen, flat, storable
+from localsel.stages.export.chosen import (
+    ANSWERS,
+    Chosen,
+    flat,
+    reasons_among,
+    storable,
+)
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What spreadsheets take for the beginning of a formula; see OWASP, "CSV Injection"."""
@@ -19,7 +25,7 @@ def write(chosen: Sequence[Chosen], file: TextIO) -> None:
     Every text is in quotes: where a spreadsheet also splits at semicolons or tabs, what follows one
     inside a text would otherwise become a cell of its own, and that may be a formula.
     """
-    why = list(chosen[0].why) if chosen else []
+    why = reasons_among(chosen)
     ours = flat(dict.fromkeys(why))
     columns = list(dict.fromkeys(n for each in chosen for n in each.columns if n not in ours))
     to_fill = ANSWERS[:1] if chosen and not _holds_answers(columns) else ()
@@ -27,7 +33,7 @@ def write(chosen: Sequence[Chosen], file: TextIO) -> None:
     writer.writerow([*map(_cell, [*columns, *to_fill]), *ours])
     for each in chosen:
         cells = [each.columns.get(name) for name in columns]
-        reasons = [each.why[name] for name in why]
+        reasons = [each.why.get(name) for name in why]
         writer.writerow([_cell(value) for value in [*cells, *("" for _ in to_fill), *reasons]])
 
 

@@ -117,6 +117,12 @@ WORKSPACES = [
 RUNS = [
     Fault("show nothing", "show last", USAGE, "There are no runs yet in "),
     Fault("export nothing", "export last --out p.csv", USAGE, "There are no runs yet in "),
+    Fault("review nothing", "review last", USAGE, "There are no runs yet in "),
+    unfinished("review too early", "review abcd1 --ban 1", USAGE, "is interrupted. Only finished"),
+    unfinished(
+        "undo too early", "review abcd1 --undo", USAGE, "Only finished runs can be reviewed"
+    ),
+    unfinished("score too early", "review abcd1 --score", USAGE, "asked no queries"),
     Fault("export as nothing", "export last --out p.xml", USAGE, "does not say how to write it"),
     Fault("export to nowhere", "export last --out no/p.csv", USAGE, "There is no folder"),
     Fault("export without a file", "export last", USAGE, "Missing option '--out'"),

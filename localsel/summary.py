@@ -8,12 +8,13 @@ from shlex import quote
 from typing import Any
 
 from localsel.settings import fields
+from localsel.wording import counted
 
 
 def summary(record: dict[str, Any], out: Path | None) -> list[str]:
     """The run in a few lines."""
     seconds = sum(record["seconds_by_stage"].values())
-    if not record["picked"]:
+    if not record["picked"] and not record["review"]["changes"]:
         return unfinished(record)
     lines = [
         f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
@@ -33,12 +34,21 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
             f" (random {record['random_mean_distance']:.3f})."
         )
+    lines += reviewed(record["review"])
     lines.append(f"{record['connections_attempted']} connections attempted.")
     home = record["settings"]["workspace"]
     there = f" --workspace {quote(home)}" if home else ""
     next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
     where = f"Written to {out}." if out else next_step
     return [*lines, where]
+
+
+def reviewed(counts: dict[str, int]) -> list[str]:
+    """What a person changed, in one line; none where nobody did."""
+    said = [f"{counts[name]:,} {name}" for name in ("accepted", "banned", "swapped", "skipped")]
+    said += [counted(counts[f"{noun}s"], noun) for noun in ("note", "answer")]
+    some = [each for each in said if not each.startswith("0 ")]
+    return [f"Reviewed: {', '.join(some)}."] if some else []
 
 
 def unfinished(record: dict[str, Any]) -> list[str]:
