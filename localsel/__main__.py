@@ -7,8 +7,7 @@ import sys
 from types import FrameType
 
 from localsel.errors import LocalselError
-
-STOPPED = "localsel: stopped; what was done is kept; the same command goes on from there."
+from localsel.wording import STOPPED
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 - the outermost frame decides how each kind ends
         code = _explain(error)
     except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
+        print(f"localsel: {STOPPED}", file=sys.stderr)
         code = 130
     sys.exit(code)
 
@@ -48,7 +47,7 @@ def _explain(error: Exception) -> int:
         case click.Abort():
             # Of a question it is the answer no; of anything else it is ctrl+c.
             if isinstance(error.__cause__, KeyboardInterrupt):
-                print(STOPPED, file=sys.stderr)
+                print(f"localsel: {STOPPED}", file=sys.stderr)
             return 130
         case click.ClickException():
             # It quotes what was typed, which may be the name of anybody's file.

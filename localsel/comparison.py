@@ -12,7 +12,7 @@ from localsel.errors import UsageError
 from localsel.methods import METHODS
 from localsel.records import INCLUDED, Pick, Vectors, text_digest
 from localsel.runs import ENDED, run_record
-from localsel.sharing import Sharing
+from localsel.sharing import refuse_other, sharing_of
 from localsel.stages.compare import Contestant, compare
 from localsel.store import Store
 from localsel.wording import counted
@@ -63,39 +63,13 @@ def entries_of(store: Store, names: Sequence[str]) -> list[Entry]:
     if not selectors:
         raise UsageError("None of these runs asked a selector: there is nothing to compare.")
     for run in runs:
-        _refuse_other(selectors[0], run)
+        refuse_other(selectors[0], run)
     baselines = [run for run in runs if run not in selectors]
     names = selector_names([run["facts"]["selector"]["name"] for run in selectors])
     methods = [run["settings"]["method"] for run in baselines]
     asked = [Entry(name, run["run"]) for name, run in zip(names, selectors, strict=True)]
     drawn = zip(numbered(methods), baselines, methods, strict=True)
     return asked + [Entry(name, run["run"], method) for name, run, method in drawn]
-
-
-def _refuse_other(first: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    """Selectors have to have been asked the same questions, baselines to choose as many."""
-    if run["pool"] != first["pool"]:
-        raise UsageError(
-            f"Runs {first['run']} and {run['run']} are of different data:"
-            f" {first['settings']['data']} and {run['settings']['data']}."
-        )
-    asked = [(each["plan"], _sharing(each).questions) for each in (first, run)]
-    if run["facts"].get("selector") and asked[0] != asked[1]:
-        raise UsageError(
-            f"Runs {first['run']} and {run['run']} were asked different queries.",
-            "Compare runs of the same data, budget, seed and clusters.",
-        )
-    chose = [each["facts"].get("wanted", each["settings"]["budget"]) for each in (first, run)]
-    if chose[0] != chose[1]:
-        raise UsageError(
-            f"Run {first['run']} chose {chose[0]:,} rows, run {run['run']} {chose[1]:,}.",
-            "Only selections of the same size can be compared.",
-        )
-
-
-def _sharing(run: Mapping[str, Any]) -> Sharing:
-    kept = run["facts"].get("sharing")
-    return Sharing.from_json(kept) if kept else Sharing()
 
 
 def numbered(names: Sequence[str]) -> list[str]:
@@ -133,7 +107,7 @@ def compare_runs(
     selectors = [entry for entry in here if not entry.group]
     first = store.run(selectors[0].run)
     whole = store.plan(first["plan"])
-    plan = _sharing(first).part(whole, first["settings"]["seed"])
+    plan = sharing_of(first).part(whole, first["settings"]["seed"])
     aside = dict(store.aside(first["run"]))
     included = [row for row, reason in aside.items() if reason == INCLUDED]
     texts = {

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
+import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from localsel.errors import LocalselError, WorkspaceError
 from localsel.events import Event
@@ -67,15 +70,32 @@ def _start(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     with log.open("w", encoding="utf-8") as events, complaints(log).open("w") as talk:
         # The child inherits the lock with the open file: it ends when the child does.
         fcntl.flock(events, fcntl.LOCK_EX)
-        events.write(json.dumps(first.as_json()) + "\n")
-        events.flush()
-        return subprocess.Popen(
+        _write(events, first)
+        child = subprocess.Popen(
             [sys.executable, "-P", "-m", "localsel", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=events,
             stderr=talk,
             start_new_session=True,
         )
+        signed = {"pid": child.pid, "host": socket.gethostname()}
+        _write(events, Event("process", "load", details=signed))
+        return child
+
+
+def _write(events: TextIO, event: Event) -> None:
+    """One line, at once: parent and child write at the same place of the same file."""
+    events.write(json.dumps(event.as_json()) + "\n")
+    events.flush()
+
+
+def tell_to_end(log: Path, signed: Mapping[str, Any]) -> bool:
+    """Tells the process that signed this log to end in order; False if it does not live here."""
+    if not signed or signed["host"] != socket.gethostname() or not is_alive(log):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(signed["pid"], signal.SIGTERM)
+    return True
 
 
 def is_alive(log: Path) -> bool:

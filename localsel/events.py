@@ -9,17 +9,18 @@ from typing import Any, Literal
 Stage = Literal["load", "embed", "index", "cluster", "plan", "choose", "export"]
 STAGES: tuple[Stage, ...] = ("load", "embed", "index", "cluster", "plan", "choose", "export")
 
-Kind = Literal["command", "run", "stage", "progress", "note", "warning", "answer", "done"]
+Kind = Literal["command", "process", "run", "stage", "progress", "note", "warning", "answer", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened.
 
-    Kinds: `command` (the first of a log: its arguments in `details["line"]`), `run` (which run
-    this is, once known), `stage` (a stage starts), `progress` (`done` of `total` units of the
-    stage), `note` and `warning` (a sentence in `details["text"]`), `answer` (a query was answered
-    and committed), `done` (the record is in `details`).
+    Kinds: `command` (the first of a log: its arguments in `details["line"]`), `process` (who
+    writes this log: `pid` and `host`), `run` (which run this is, once known), `stage` (a stage
+    starts), `progress` (`done` of `total` units of the stage), `note` and `warning` (a sentence in
+    `details["text"]`; with `failed` it is why a selector of a comparison has no run), `answer` (a
+    query was answered and committed), `done` (the record is in `details`).
     """
 
     event: Kind

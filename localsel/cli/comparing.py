@@ -14,13 +14,13 @@ import click
 
 from localsel.cli.display import open_display, watch
 from localsel.cli.output import json_text, print_table, say
-from localsel.cli.summary import summary
 from localsel.errors import UsageError
 from localsel.events import Event
 from localsel.printable import visible
 from localsel.settings import Display as Kind
 from localsel.stages.export import check_writable
 from localsel.stages.export.files import replace_all
+from localsel.summary import summary
 
 WIDEST = 100
 NAMES = ("report.html", "report.md", "comparison.json")

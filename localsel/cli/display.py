@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from localsel.cli.output import json_text, say
-from localsel.cli.summary import summary
 from localsel.events import STAGES, Event
 from localsel.printable import visible
+from localsel.summary import summary
 
 VERBS = {
     "load": "Load",

@@ -10,10 +10,10 @@ import click
 
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, print_table, say
-from localsel.cli.summary import summary
 from localsel.runs import chosen_rows, run_record
 from localsel.stages.export import Chosen
 from localsel.store import Store
+from localsel.summary import summary
 
 
 @click.command("show", epilog="RUN is an id, the beginning of one, or `last`.")

@@ -211,8 +211,13 @@ class SelectLLM(Method):
 
     def _own_seed(self, *parts: int) -> tuple[int, ...]:
         """Of what a selector draws: were its dice another's, the two would agree by that alone."""
-        digest = int(self.tools.selector[:16] or "0", 16)
-        return self._seed(digest & 0xFFFFFFFF, digest >> 32, *parts)
+        return own_seed(self.tools.settings.seed, self.tools.selector, *parts)
+
+
+def own_seed(seed: int, selector: str, *parts: int) -> tuple[int, ...]:
+    """What seeds the draws of one selector, given by its sha256, for one purpose."""
+    digest = int(selector[:16] or "0", 16)
+    return (seed, digest & 0xFFFFFFFF, digest >> 32, *parts)
 
 
 def rows_of(query: Query, winners: dict[int, tuple[int, ...]]) -> tuple[int, ...]:

@@ -236,7 +236,8 @@ def _failed(name: str, model: str, error: LocalselError) -> Entry:
 
 
 def _told(name: str, error: LocalselError) -> Event:
-    return Event("warning", "choose", details={"text": f"{name}: {error}", "selector": name})
+    details = {"text": f"{name}: {error}", "selector": name, "failed": True}
+    return Event("warning", "choose", details=details)
 
 
 def _raise_usage(error: LocalselError) -> None:

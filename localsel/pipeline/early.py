@@ -30,13 +30,7 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
             f"The method {settings.method!r} needs a model.",
             "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
         )
-    if not template.answer:
-        raise UsageError(f"The prompt {template.name!r} asks for a sentence, not for a choice.")
-    if settings.criteria and "{criteria}" not in template.head:
-        raise UsageError(
-            f"The prompt {template.name!r} has no place for --criteria.",
-            "Put {criteria} into its head, or leave --criteria away.",
-        )
+    refuse_unfit(template, settings.criteria)
     if settings.reason and not method.needs_backend:
         raise UsageError(
             f"The method {settings.method!r} has no model that could give a --reason.",
@@ -51,6 +45,17 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
     check_file(settings.data)
     if settings.out and settings.out.exists() and settings.out.samefile(settings.data):
         raise UsageError(f"--out {settings.out} is the data file itself.", "Choose another.")
+
+
+def refuse_unfit(template: Template, criteria: str | None) -> None:
+    """Raises UsageError if a template cannot put a query, or has no place for these criteria."""
+    if not template.answer:
+        raise UsageError(f"The prompt {template.name!r} asks for a sentence, not for a choice.")
+    if criteria and "{criteria}" not in template.head:
+        raise UsageError(
+            f"The prompt {template.name!r} has no place for --criteria.",
+            "Put {criteria} into its head, or leave --criteria away.",
+        )
 
 
 def open_backend(

@@ -48,6 +48,7 @@ def make(course: Course, identity: Identity, admission: Admission) -> Steps[None
             "trimmed": len(reasons) - twins,
             "index_recall": neighbours.recall,
             "index": neighbours.kind,
+            "graph": identity.index,
             "embedder": identity.embedder,
         }
         table = _table(rows, entering, clusters, neighbours)
@@ -59,7 +60,7 @@ def _index(course: Course, identity: Identity, vectors: Vectors) -> Steps[Neighb
     settings = course.settings
     with course.timed("index"):
         yield course.event("stage", total=len(vectors))
-        path = course.store.home / "indexes" / f"{identity.index[:24]}.hnsw"
+        path = course.store.graph(identity.index)
         steps = find_neighbours(
             vectors, settings.near_duplicates, settings.index, settings.seed, path
         )

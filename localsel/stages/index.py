@@ -24,6 +24,8 @@ NEIGHBOURS = 10
 BLOCK = 1024
 RECALL_SAMPLE = 256
 GRAPH = {"M": 12, "ef_construction": 60}
+EF_OF_ONE = 400
+"""How far the graph is searched for one row alone, where time is no matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,31 @@ def exact_search(vectors: Vectors) -> Search:
         return np.take_along_axis(near, order, axis=1), np.take_along_axis(values, order, axis=1)
 
     return search
+
+
+def nearest(vectors: Vectors, vector: Vectors, count: int) -> tuple[Rows, Vectors]:
+    """Indices and cosines of the nearest rows of [n, d]; of equally near ones the first."""
+    cosines = vectors @ vector
+    near = np.argsort(-cosines, kind="stable")[:count]
+    return near, cosines[near]
+
+
+def nearest_in_graph(
+    path: Path, size: int, vector: Vectors, count: int
+) -> tuple[Rows, Vectors] | None:
+    """The same from hnswlib's graph of `size` rows; None if it is not at `path`, or of no use."""
+    import hnswlib
+
+    index: Any = hnswlib.Index(space="ip", dim=len(vector))
+    if not path.is_file() or not _loaded(index, path, size):
+        return None
+    index.set_num_threads(1)
+    index.set_ef(max(EF_OF_ONE, 2 * count))
+    try:
+        near, distances = index.knn_query(vector[None], k=min(count, size))
+    except RuntimeError:
+        return None
+    return near[0].astype(np.int64), (1 - distances[0]).astype(np.float32)
 
 
 def _loaded(index: Any, path: Path, size: int) -> bool:

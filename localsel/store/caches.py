@@ -16,7 +16,6 @@ from localsel.errors import WorkspaceError
 from localsel.records import Vectors
 from localsel.store.database import Database, failure
 
-
 FEW = 100
 """Texts that are faster looked for one by one."""
 
@@ -54,9 +53,7 @@ class Caches(Database):
         if len(texts) < FEW:
             each = (self._one(f"{found} AND text = ?", embedder, text) for text in texts)
             return {row["text"]: (row["chunk"], row["place"]) for row in each if row}
-        return {
-            row["text"]: (row["chunk"], row["place"]) for row in self._rows(found, embedder)
-        }
+        return {row["text"]: (row["chunk"], row["place"]) for row in self._rows(found, embedder)}
 
     def graph(self, name: str) -> Path:
         """Where the graph of neighbours of that name is kept."""

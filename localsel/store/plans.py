@@ -129,6 +129,26 @@ class Plans(Database):
         )
         return {row[0]: (row[1], row[2]) for row in rows}
 
+    def first_scores(self, run: str, plan: str) -> Iterator[tuple[int, list[float]]]:
+        """Of every answer of a run the cluster it is about, and the scores of its first choice."""
+        rows = self._rows(
+            "SELECT cluster, scores FROM answers JOIN queries USING (query)"
+            " WHERE run = ? AND plan = ? ORDER BY query, ordering",
+            run,
+            plan,
+        )
+        return ((row["cluster"], json.loads(row["scores"])) for row in rows)
+
+    def mishaps(self, run: str, plan: str) -> dict[int, tuple[int, int]]:
+        """Of every cluster that a run asked about the abstained answers and the shortened rows."""
+        rows = self._rows(
+            "SELECT cluster, sum(outcome = 'abstained'), sum(json_array_length(shortened))"
+            " FROM answers JOIN queries USING (query) WHERE run = ? AND plan = ? GROUP BY cluster",
+            run,
+            plan,
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
     def members(self, plan: str, cluster: int) -> list[tuple[int, float | None, str | None]]:
         """Rows of a cluster, nearest first, with their distances; why a row is not shown."""
         rows = self._rows(

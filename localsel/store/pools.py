@@ -115,9 +115,10 @@ class Pools(Database):
         return [dict(row) for row in found]
 
     def search(self, pool: str, text: str, start: int = 0) -> Iterator[tuple[int, list[int]]]:
-        """Rows from number `start` on in whose texts `text` occurs, in whatever case, some thousands at a time.
+        """Rows from number `start` on in whose texts `text` occurs, in whatever case.
 
-        Each time the number of the last row that was looked at, and the rows found since.
+        They come some thousands at a time: each time the number of the last row that was looked
+        at, and the rows found since.
         """
         low, last = text.lower(), start - 1
         while found := self._all(

@@ -90,16 +90,6 @@ class Reviews(Database):
         )
         return [(row["round"], answer_of(row)) for row in rows]
 
-    def verdicts(self, run: str, plan: str) -> list[tuple[int, Answer]]:
-        """Every answer of a run, with the cluster that it is about."""
-        rows = self._rows(
-            "SELECT cluster, answers.* FROM answers JOIN queries USING (query)"
-            " WHERE run = ? AND plan = ? ORDER BY query, ordering",
-            run,
-            plan,
-        )
-        return [(row["cluster"], answer_of(row)) for row in rows]
-
     def choices(self, plan: str | None) -> dict[int, tuple[int, ...]]:
         """What a person chose in queries of a plan without seeing what others chose, by query."""
         rows = self._all("SELECT query, rows FROM choices WHERE plan = ? ORDER BY query", plan)

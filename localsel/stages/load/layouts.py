@@ -98,16 +98,17 @@ def refusal(path: Path, sample: Sequence[object], asked: Mapping[str, str] | Non
             f"{path} holds {KIND[type(sample[0])]} where an object is expected.",
             "Give objects with an instruction, or bare strings without --map.",
         )
-    if not _names(records):
+    seen = column_names(records)
+    if not seen:
         return InputError(f"{path} holds objects without columns.", "Check that it is the file.")
     if missing := _missing(sample, asked or {}):
-        problem = f"{'nothing in' if missing in _names(records) else 'no'} column {missing!r}"
+        problem = f"{'nothing in' if missing in seen else 'no'} column {missing!r}"
     else:
         problem = "no column that is known to hold instructions"
     likely = _most_textual(records) or ""
     example = shlex.quote(f"instruction={likely if 0 < len(likely) <= LONGEST else 'COL'}")
     return InputError(
-        f"{path} has {problem}; columns seen: {_listed(_names(records))}.",
+        f"{path} has {problem}; columns seen: {_listed(seen)}.",
         f"Say which column holds the instruction, for example --map {example}.",
     )
 
@@ -116,7 +117,8 @@ def _objects(sample: Iterable[object]) -> list[Columns]:
     return [value for value in sample if isinstance(value, dict)]
 
 
-def _names(records: Iterable[Columns]) -> list[str]:
+def column_names(records: Iterable[Columns]) -> list[str]:
+    """Every name of a column, in the order in which they come."""
     return list(dict.fromkeys(name for record in records for name in record))
 
 
@@ -127,7 +129,7 @@ def _find(
     share: float = 0.5,
 ) -> str | None:
     """The first of `names`, case ignored, that fits in at least this share of the records."""
-    seen = {name.strip().lower(): name for name in reversed(_names(records))}
+    seen = {name.strip().lower(): name for name in reversed(column_names(records))}
     for column in (seen[name] for name in names if name in seen):
         fitting = sum(fits(record.get(column)) for record in records)
         if fitting and fitting >= share * len(records):
@@ -162,10 +164,10 @@ def _is_list(value: object) -> bool:
 def _missing(sample: Iterable[object], asked: Mapping[str, str]) -> str | None:
     """A column that was asked for and is not there, or that holds no instruction at all."""
     records = _objects(sample)
-    names = _names(records)
+    known = column_names(records)
     for role, path in asked.items():
         empty = all(lookup(record, path) is None for record in records)
-        if empty and (role == "instruction" or path not in names):
+        if empty and (role == "instruction" or path not in known):
             return path
     return None
 

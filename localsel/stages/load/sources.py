@@ -62,8 +62,10 @@ def check_file(path: Path) -> None:
         file.read(1)
 
 
-def open_source(path: Path, encoding: str | None = None) -> Source:
+def open_source(path: Path, encoding: str | None = None, whole: bool = True) -> Source:
     """Looks at every byte once, so that a file that cannot be read is refused before any work.
+
+    Not `whole`: at those of its beginning only.
 
     Raises:
         InputError: no such file, empty, broken gzip, not text, or not text in this encoding.
@@ -77,7 +79,7 @@ def open_source(path: Path, encoding: str | None = None) -> Source:
             return Source(path, packed, "")
         _check_start(path, start)
         name = encoding or marked_encoding(start)
-        return Source(path, packed, _check_text(Source(path, packed, name), encoding))
+        return Source(path, packed, _check_text(Source(path, packed, name), encoding, whole))
 
 
 @contextmanager
@@ -126,8 +128,8 @@ def _check_start(path: Path, start: bytes) -> None:
             )
 
 
-def _check_text(source: Source, asked: str | None) -> str:
-    """The encoding, once the whole file has been decoded with it.
+def _check_text(source: Source, asked: str | None, whole: bool) -> str:
+    """The encoding, once the file, or its beginning, has been decoded with it.
 
     A UTF-16 or UTF-32 file that nobody asked to read as such is refused like any other.
     """
@@ -141,6 +143,8 @@ def _check_text(source: Source, asked: str | None) -> str:
             text = _decoded(source.path, asked, decoder, chunk, line)
             line += text.count("\n")
             blank = blank and not text.strip("\ufeff \t\r\n")
+            if not (whole or blank):
+                return name
         _decoded(source.path, asked, decoder, b"", line)
     if blank:
         raise InputError(f"{source.path} holds no rows.", NOTHING)
