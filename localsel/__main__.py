@@ -12,21 +12,31 @@ from localsel.wording import STOPPED
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs one command, that of the process by default; expected failures are one sentence."""
-    from localsel.cli import localsel
-
     signal.signal(signal.SIGTERM, _interrupt)
     # A line that drops ends a run in order; under nohup it goes on.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
     try:
-        # Where a command ends with click's `Exit`, its code comes back as a value.
-        code = localsel(arguments, standalone_mode=False) or 0
+        code = _run(sys.argv[1:] if arguments is None else arguments)
     except Exception as error:  # noqa: BLE001 - the outermost frame decides how each kind ends
         code = _explain(error)
     except KeyboardInterrupt:
         print(f"localsel: {STOPPED}", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments and sys.stdin.isatty() and sys.stdout.isatty():
+        # Without the command line's own libraries: the first frame comes at once.
+        from localsel.tui.opening import show
+
+        return show()
+    from localsel.cli import localsel
+
+    # Where a command ends with click's `Exit`, its code comes back as a value.
+    code: int | None = localsel(arguments, standalone_mode=False)
+    return code or 0
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

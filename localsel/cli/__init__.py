@@ -98,12 +98,6 @@ def localsel(context: click.Context) -> None:
 
     Shell completion: eval "$(_LOCALSEL_COMPLETE=bash_source localsel)"; zsh and fish likewise.
     """
-    if context.invoked_subcommand is not None:
-        return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # In a terminal the TUI has been opened before this is asked.
+    if context.invoked_subcommand is None:
         click.echo(context.get_help())
-        return
-    from localsel.cli.options import home
-    from localsel.cli.tui import show
-
-    show(home(None))

@@ -13,14 +13,13 @@ from localsel.settings import (
     Settings,
     Sourced,
     build,
-    check,
-    default_workspace,
     describe,
     expected,
     fields,
     gather,
     hints,
 )
+from localsel.settings import home as home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 NONE: Mapping[str, object] = {}
@@ -110,13 +109,6 @@ def workspace_option(command: Command) -> Command:
     return click.option(
         "--workspace", type=click.Path(path_type=Path), metavar="PATH", help=describe("workspace")
     )(command)
-
-
-def home(workspace: Path | None) -> Path:
-    """The workspace folder: flag, environment, user file, default."""
-    given = gather({"workspace": workspace}, None).get("workspace")
-    found: Path | None = check("workspace", given, hints()["workspace"]) if given else None
-    return found or default_workspace()
 
 
 def json_option(command: Command) -> Command:

@@ -1,23 +1,35 @@
 """Flags, environment and TOML files → one `Settings`, built once and handed down.
 
 sources ─values→ checked values ─options→ Settings
+
+A part is imported when it is first asked for: the TUI draws its first frame without them.
 """
 
 from __future__ import annotations
 
-from localsel.settings.options import (
-    FILES,
-    OUTSIDE_FINGERPRINT,
-    Display,
-    Settings,
-    describe,
-    fields,
-    hints,
-)
-from localsel.settings.places import default_workspace, model_folders, resource, user_file
-from localsel.settings.shapes import schema
-from localsel.settings.sources import gather, known, read_environment, read_file
-from localsel.settings.values import Sourced, build, check, expected
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localsel.settings.options import (
+        FILES,
+        OUTSIDE_FINGERPRINT,
+        Display,
+        Settings,
+        describe,
+        fields,
+        hints,
+    )
+    from localsel.settings.places import (
+        default_workspace,
+        home,
+        model_folders,
+        resource,
+        user_file,
+    )
+    from localsel.settings.shapes import schema
+    from localsel.settings.sources import gather, known, read_environment, read_file
+    from localsel.settings.values import Sourced, build, check, expected
 
 __all__ = [
     "FILES",
@@ -33,6 +45,7 @@ __all__ = [
     "fields",
     "gather",
     "hints",
+    "home",
     "known",
     "model_folders",
     "read_environment",
@@ -41,3 +54,18 @@ __all__ = [
     "schema",
     "user_file",
 ]
+
+_PLACES = {
+    "options": "FILES OUTSIDE_FINGERPRINT Display Settings describe fields hints",
+    "places": "default_workspace home model_folders resource user_file",
+    "shapes": "schema",
+    "sources": "gather known read_environment read_file",
+    "values": "Sourced build check expected",
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'localsel.settings' has no attribute {name!r}")
+    return getattr(import_module(f"localsel.settings.{_MODULES[name]}"), name)

@@ -14,6 +14,23 @@ def default_workspace() -> Path:
     return Path(data_home).expanduser() / "localsel"
 
 
+def home(workspace: Path | None = None) -> Path:
+    """The workspace folder: the one that was named, environment, user file, default.
+
+    Raises:
+        UsageError: what a source says cannot be one.
+    """
+    if not (workspace or "LOCALSEL_WORKSPACE" in os.environ or user_file().exists()):
+        return default_workspace()
+    from localsel.settings.options import hints
+    from localsel.settings.sources import gather
+    from localsel.settings.values import check
+
+    given = gather({"workspace": workspace}, None).get("workspace")
+    found: Path | None = check("workspace", given, hints()["workspace"]) if given else None
+    return found or default_workspace()
+
+
 def user_file() -> Path:
     """The settings file that holds for every project of this user."""
     config_home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
