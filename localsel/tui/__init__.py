@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 
@@ -14,5 +15,8 @@ def run(home: Path) -> int:
     from localsel.tui.app import Localsel
 
     app = Localsel(home)
+    # Of a line that dropped there is nothing to tidy up: everything that was done is stored.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     app.run()
     return app.return_code or 0

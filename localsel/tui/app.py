@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -16,11 +18,13 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from localsel.printable import visible
+from localsel.tui.children import Children
 from localsel.tui.desk import Desk
 from localsel.tui.messages import Failure, Look, Start, Stop
 from localsel.tui.output import Ascii, Harmless, speaks_unicode
 from localsel.tui.page import Page
 from localsel.tui.screens import SCREENS
+from localsel.tui.subject import Subject
 from localsel.tui.themes import ANSI, NAMES, THEMES
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.keys import held_keys
@@ -62,6 +66,7 @@ class Localsel(App[None]):
         if not speaks_unicode():
             self._guards.append(Ascii())
         self._leaving = threading.Event()
+        self._children = Children(home)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = ANSI if os.environ.get("TERM") in ("xterm", "linux", "vt100") else "dark"
@@ -93,8 +98,8 @@ class Localsel(App[None]):
         self.desk.subject = message.subject
         if message.page and self.up is not self.page(message.page):
             self.action_go(message.page)
-        elif self.up:
-            self.up.show()
+        else:
+            self._show_up()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the screen, its focused widget and the app, and every theme."""
@@ -123,53 +128,77 @@ class Localsel(App[None]):
     # What runs
 
     def on_ready(self) -> None:
-        self.run_worker(self._follow, thread=True, group="follow", exit_on_error=False)
+        if not self.is_headless:
+            # The terminal is to be left as it was found.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.leave)
+        self.run_worker(self._follow, thread=True, group="follow")
 
     def _follow(self) -> None:
         """Looks at logs and database until the app ends; in a thread of its own."""
         from localsel.tui.watching import Watcher
 
-        with Watcher(self.desk.home) as watcher:
+        with Watcher(self.desk.home, self._children.code) as watcher:
             while not self._leaving.is_set():
                 if watcher.is_news():
                     self.call_from_thread(self._heard, dict(watcher.jobs))
                 self._leaving.wait(EVERY)
 
     def _heard(self, jobs: Mapping[Path, Job]) -> None:
+        if self._leaving.is_set():
+            return
         before, self.desk.jobs = self.desk.jobs, jobs
         for log, job in jobs.items():
             if log in before and before[log].alive and not job.alive:
                 self._tell_end(job)
         for tabs in self.query_up(Tabs):
             tabs.at_work = sum(job.alive for job in jobs.values())
-        if self.up:
+        self._show_up()
+
+    def _show_up(self) -> None:
+        """A page that is not there yet shows itself once it is."""
+        if self.up and self.up.is_mounted:
             self.up.show()
 
     def query_up(self, kind: type[Tabs]) -> Iterable[Tabs]:
         return self.up.query(kind) if self.up else ()
 
     def _tell_end(self, job: Job) -> None:
-        from localsel.tui.watching import name_of
+        from localsel.tui.ending import kept, sentence
 
-        if job.broken:
-            says = visible(f"{name_of(job)}: {job.words or 'it was ended.'}")
+        says = visible(sentence(job, kept(self.desk.store, job.now.run)))
+        if job.broken and not job.stopped:
             self.notify(says, severity="error", markup=False, timeout=10)
         else:
-            self.notify(visible(f"{name_of(job)} is done."), markup=False)
+            self.notify(says, markup=False)
 
     def on_start(self, message: Start) -> None:
-        """Starts a command that goes on without this terminal."""
-        from localsel.detached import start
+        """Starts a command that goes on without this terminal, and turns to it."""
         from localsel.errors import LocalselError
 
-        line = [message.line[0], f"--workspace={self.desk.home}", "--display=json"]
         try:
-            start([*line, *message.line[1:]], self.desk.home)
+            self._children.start(message.line)
         except LocalselError as error:
             self.on_failure(Failure(str(error)))
+            return
+        self.on_look(Look(Subject(), "run"))
 
     def on_stop(self, message: Stop) -> None:
-        self.run_worker(self._stop(message.run), group="stop")
+        job = self.desk.jobs.get(message.log) if message.log else None
+        if job:
+            self._stop_job(job)
+        else:
+            self.run_worker(self._stop(message.run), group="stop")
+
+    def _stop_job(self, job: Job) -> None:
+        """A comparison ends as a whole."""
+        from localsel.detached import tell_to_end
+
+        if tell_to_end(job.log, job.signed):
+            self.notify("Stopping: the query that is being answered is finished first.")
+        elif job.now.run:
+            self.run_worker(self._stop(job.now.run), group="stop")
+        else:
+            self.notify("It cannot be stopped from here: it runs on another machine.")
 
     async def _stop(self, run: str) -> None:
         from localsel.tui.child import talk
@@ -220,15 +249,11 @@ class Localsel(App[None]):
         elif key == "s":
             for job in self.desk.jobs.values():
                 if job.alive:
-                    self.run_worker(self._stop_job(job), group="stop")
-
-    async def _stop_job(self, job: Job) -> None:
-        """A comparison ends as a whole with the run that is going on."""
-        if job.now.run:
-            await self._stop(job.now.run)
+                    self._stop_job(job)
 
     def on_unmount(self) -> None:
         self._leaving.set()
+        self._children.close()
         self.desk.close()
 
 

@@ -1,4 +1,4 @@
-"""A command line → the one JSON document it prints, from a process of its own."""
+"""A command line → what it prints and says, from a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +23,18 @@ class RefusedError(LocalselError):
         self.log, self.exit_code = log, exit_code
 
 
-async def document(line: Sequence[str], home: Path) -> Any:
-    """Runs a read command with `--json` and returns what it printed.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended: `out` is what it printed, `said` what it said on stderr."""
 
-    Whoever stops waiting stops the command.
+    code: int
+    out: str
+    said: str
 
-    Raises:
-        RefusedError: it failed.
-    """
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "localsel", *line, "--json"),
-        env=os.environ | {"LOCALSEL_WORKSPACE": str(home)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, said = await child.communicate()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            child.terminate()
-        raise
-    if child.returncode and not out.strip():
-        raise refused(said.decode("utf-8", "replace"), child.returncode)
-    return json.loads(out)
+    @property
+    def words(self) -> str:
+        """What it said last, without the program's name."""
+        return str(refused(self.said, self.code))
 
 
 def refused(said: str, exit_code: int) -> RefusedError:
@@ -56,15 +44,45 @@ def refused(said: str, exit_code: int) -> RefusedError:
     return RefusedError(last, said, exit_code)
 
 
-async def talk(line: Sequence[str], home: Path) -> str:
-    """Runs a command and returns the last thing it said."""
+async def command(line: Sequence[str], home: Path) -> Ended:
+    """Runs a command to its end. Whoever stops waiting stops the command."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "localsel", *line),
         env=os.environ | {"LOCALSEL_WORKSPACE": str(home)},
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    _, said = await child.communicate()
-    return str(refused(said.decode("utf-8", "replace"), child.returncode or 0))
+    try:
+        out, said = (text.decode("utf-8", "replace") for text in await child.communicate())
+    except BaseException:
+        await put_down(child)
+        raise
+    return Ended(child.returncode or 0, out, said)
+
+
+async def put_down(child: asyncio.subprocess.Process) -> None:
+    """Ends a child that nobody listens to any more, and waits for its end whatever happens."""
+    with suppress(ProcessLookupError):
+        child.terminate()
+    while child.returncode is None:
+        with suppress(asyncio.CancelledError):
+            await child.wait()
+
+
+async def document(line: Sequence[str], home: Path) -> Any:
+    """Runs a read command with `--json` and returns what it printed.
+
+    Raises:
+        RefusedError: it failed.
+    """
+    ended = await command([*line, "--json"], home)
+    if ended.code and not ended.out.strip():
+        raise refused(ended.said, ended.code)
+    return json.loads(ended.out)
+
+
+async def talk(line: Sequence[str], home: Path) -> str:
+    """Runs a command and returns the last thing it said."""
+    return (await command(line, home)).words

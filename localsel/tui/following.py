@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from localsel.detached import complaints, is_alive, last_words
 from localsel.events import HEAD, Event
+from localsel.wording import STOPPED
 
 KEPT = 500
 """Notes and warnings of a job that are kept to be read."""
@@ -24,8 +26,8 @@ class Told:
         selector: whose run it is; `baseline`: whether it asks nobody.
         since, then: when this stage was first heard of (monotonic seconds), and how far it was:
             its pace is measured from there.
-        query: the query answered last.
         ended: whether the run has told its record.
+        error: why there is no run of this selector, or no end of it.
     """
 
     run: str = ""
@@ -36,9 +38,8 @@ class Told:
     total: int = 0
     since: float = 0.0
     then: int = 0
-    tokens: int = 0
-    query: int | None = None
     ended: bool = False
+    error: str = ""
 
     def pace(self, now: float) -> float | None:
         """Units a second in this stage, as far as it was watched."""
@@ -57,18 +58,23 @@ class Job:
 
     Attributes:
         line: its command line, without the program's name.
-        told: by run and selector, in the order of their beginning.
+        signed: the process that it is: `pid` and `host`.
+        told: by run and selector, in the order of their beginning; `last`: who told last.
         texts: its notes and warnings, the warnings with `! ` in front.
         words: what it said last before it died; empty while it lives.
+        code: how its process ended, where this TUI is its parent; negative for a signal.
         comparison: the result of `compare`.
     """
 
     log: Path
     line: tuple[str, ...] = ()
+    signed: Mapping[str, Any] = field(default_factory=dict)
     alive: bool = True
     told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+    last: tuple[str, str] | None = None
     texts: tuple[str, ...] = ()
     words: str = ""
+    code: int | None = None
     finished: bool = False
     comparison: Mapping[str, Any] | None = None
     started: float = 0.0
@@ -80,19 +86,34 @@ class Job:
     @property
     def now(self) -> Told:
         """What it is busy with, or was last."""
-        return list(self.told.values())[-1] if self.told else Told()
+        return self.told[self.last] if self.last else Told()
 
     @property
     def broken(self) -> bool:
         """It died before it had done what it was to do."""
         return not self.alive and not self.finished
 
+    @property
+    def stopped(self) -> bool:
+        """Somebody told it to end, and it did."""
+        return self.broken and (self.words == STOPPED or self.code == -signal.SIGTERM)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Its command line without what says where it lives and how it tells."""
+        where = ("--workspace", "--display")
+        return tuple(
+            word
+            for before, word in zip(("", *self.line), self.line, strict=False)
+            if word.partition("=")[0] not in where and before not in where
+        )
+
 
 class Follower:
     """Reads what is new in the logs, each time it is asked."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, code: Callable[[Path], int | None] = lambda log: None) -> None:
+        self.home, self._code = home, code
         self.jobs: dict[Path, Job] = {}
         self._places: dict[Path, int] = {}
 
@@ -117,7 +138,7 @@ class Follower:
             told = replace(told, told={key: _rebased(each) for key, each in told.told.items()})
         if not alive:
             words = "" if told.finished or not complaints(log).exists() else last_words(log)
-            told = replace(told, alive=False, words=words)
+            told = replace(told, alive=False, words=words, code=self._code(log))
         self.jobs[log] = told
         return told != job or log not in self._places
 
@@ -158,6 +179,8 @@ def after(job: Job, event: Event) -> Job:
     if event.event == "command":
         line: Any = event.details.get("line", ())
         return replace(job, line=tuple(map(str, line)))
+    if event.event == "process":
+        return replace(job, signed=event.details)
     if event.event in ("note", "warning"):
         sign = "! " if event.event == "warning" else ""
         texts = (*job.texts, f"{sign}{event.details['text']}")[-KEPT:]
@@ -165,18 +188,25 @@ def after(job: Job, event: Event) -> Job:
     comparison: Any = event.details.get("comparison")
     if event.event == "done" and comparison:
         return replace(job, finished=True, comparison=comparison)
-    job = replace(job, told=_told(job, event))
+    told, last = _told(job, event)
+    job = replace(job, told=told, last=last)
     alone = job.line[:1] == ("run",)
     return replace(job, finished=True) if alone and event.event == "done" else job
 
 
-def _told(job: Job, event: Event) -> dict[tuple[str, str], Told]:
+def _told(job: Job, event: Event) -> tuple[dict[tuple[str, str], Told], tuple[str, str]]:
+    """What is known once this was told too, and of whom it was told."""
     told, selector = dict(job.told), str(event.details.get("selector", ""))
     key = (event.run, selector)
-    # Until a run has its name, what is told of it is told of nobody.
-    before = told.pop(("", selector), None) if event.run and key not in told else None
-    told[key] = _heard(before or told.get(key, Told()), event, selector)
-    return told
+    if event.details.get("failed"):
+        # Of a run that broke, its name is not told again.
+        key = next((known for known in told if known[1] == selector), key)
+    elif event.run and key not in told and ("", selector) in told:
+        # Until a run has its name, what is told of it is told of nobody.
+        names = {("", selector): key}
+        told = {names.get(known, known): each for known, each in told.items()}
+    told[key] = _heard(told.get(key, Told()), event, selector)
+    return told, key
 
 
 def _heard(told: Told, event: Event, selector: str) -> Told:
@@ -184,6 +214,9 @@ def _heard(told: Told, event: Event, selector: str) -> Told:
     told = replace(told, baseline=bool(event.details.get("baseline", False)))
     if event.stage != told.stage or not told.since:
         told = replace(told, stage=event.stage, done=0, total=0, since=time.monotonic(), then=0)
+    if event.details.get("failed"):
+        text = str(event.details["text"])
+        return replace(told, error=text.removeprefix(f"{selector}: "))
     if event.event == "done":
         return replace(told, ended=True, done=event.done, total=event.total)
     if event.event not in ("stage", "progress", "answer"):
@@ -191,7 +224,4 @@ def _heard(told: Told, event: Event, selector: str) -> Told:
     earlier = bool(event.details.get("earlier") or event.details.get("cached"))
     if earlier:
         told = replace(told, since=time.monotonic(), then=event.done)
-    if event.event == "answer":
-        tokens = told.tokens + (0 if earlier else int(str(event.details["prompt_tokens"])))
-        told = replace(told, tokens=tokens, query=int(str(event.details["query"])))
     return replace(told, done=event.done, total=event.total or told.total)

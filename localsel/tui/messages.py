@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.message import Message
 
@@ -26,9 +27,10 @@ class Start(Message):
 
 @dataclass
 class Stop(Message):
-    """A run that is to be stopped; what it has done is kept."""
+    """A run that is to be stopped, or the whole command of this log; what is done is kept."""
 
-    run: str
+    run: str = ""
+    log: Path | None = None
 
 
 @dataclass

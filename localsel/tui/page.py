@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, ClassVar
+import weakref
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from localsel.errors import LocalselError
+from localsel.printable import visible
 from localsel.tui.desk import Desk
 from localsel.tui.messages import Failure
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.tabs import Tabs
+
+if TYPE_CHECKING:
+    from localsel.tui.child import Ended
 
 
 class Page(Screen[None]):
@@ -25,6 +32,10 @@ class Page(Screen[None]):
     NAME: ClassVar[str]
     ABOUT: ClassVar[str] = ""
     AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "export", "export the picks", show=False),
+        Binding("w", "report", "write the report", show=False),
+    ]
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -49,7 +60,9 @@ class Page(Screen[None]):
         return ""
 
     def on_screen_resume(self) -> None:
-        self.show()
+        # Where the program ends meanwhile there is nothing to fill.
+        if self.query(Keys):
+            self.show()
 
     async def asked(self, *line: str) -> Any:
         """The document of a read command; None where it failed, which a dialog then says."""
@@ -59,6 +72,64 @@ class Page(Screen[None]):
             self.post_message(Failure(str(error), getattr(error, "log", "")))
             return None
 
-    def later(self, work: Coroutine[Any, Any, None], group: str) -> None:
+    def later(
+        self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], group: str
+    ) -> None:
         """Does something that takes long; of one group only what was asked for last."""
-        self.run_worker(work, group=group, exclusive=True)
+        worker = self.run_worker(work, group=group, exclusive=True)
+        if isinstance(work, Coroutine):
+            # Python warns of one that was overtaken before it began.
+            weakref.finalize(worker, work.close)
+
+    async def done(self, *line: str) -> Ended | None:
+        """What a command said that does something; None where it failed, which a dialog says."""
+        from localsel.tui.child import command
+
+        ended = await command(line, self.desk.home)
+        if not ended.code:
+            return ended
+        self.post_message(Failure(ended.words, ended.said))
+        return None
+
+    # Handing on
+
+    def handed(self) -> tuple[str, ...]:
+        """The runs that are exported and reported from here."""
+        return self.desk.subject.runs
+
+    def action_export(self) -> None:
+        """Asks for a format and a file, for the picks of the first run."""
+        from localsel.tui.screens.exporting import Exporting
+
+        def answered(said: str | None) -> None:
+            if said:
+                self.notify(visible(said), markup=False, timeout=8)
+
+        if runs := self.handed():
+            self.app.push_screen(Exporting(self.desk, runs[0]), answered)
+        else:
+            self.notify("No run is open: choose one on screen 1.")
+
+    def action_report(self) -> None:
+        """Asks for a folder, for the report of all these runs."""
+        from localsel.tui.widgets.asking import Asking
+        from localsel.wording import counted
+
+        runs = self.handed()
+
+        def answered(folder: str | None) -> None:
+            if folder:
+                self.notify("Writing the report …")
+                self.later(self._report(runs, Path(folder).expanduser()), "report")
+
+        if runs:
+            says = "A page, the same in Markdown, and the figures as JSON, in this folder:"
+            title = f"Write the report of {counted(len(runs), 'run')}"
+            self.app.push_screen(Asking(title, says, "report"), answered)
+        else:
+            self.notify("No run is open: choose one on screen 1.")
+
+    async def _report(self, runs: tuple[str, ...], folder: Path) -> None:
+        if await self.done("report", f"--out={folder}", "--", *runs):
+            where = folder.absolute() / "report.html"
+            self.notify(visible(f"Written: {where}"), markup=False, timeout=8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -13,8 +13,8 @@ from localsel.tui.following import Follower, Job
 class Watcher:
     """Belongs to the thread that makes it."""
 
-    def __init__(self, home: Path) -> None:
-        self._follower = Follower(home)
+    def __init__(self, home: Path, code: Callable[[Path], int | None]) -> None:
+        self._follower = Follower(home, code)
         self._path = home / "localsel.db"
         self._database: sqlite3.Connection | None = None
         self._version = -1
@@ -54,6 +54,8 @@ class Watcher:
 
 
 def name_of(job: Job) -> str:
-    """What a job is called: its command, and its run."""
+    """What a job is called: its command and its run; a comparison has several."""
+    if job.line[:1] == ("compare",):
+        return "The comparison"
     command = job.line[0].capitalize() if job.line else "A command"
     return f"{command} {job.now.run}".strip()

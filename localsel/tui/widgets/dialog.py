@@ -43,7 +43,7 @@ class Dialog(ModalScreen[str]):
             with Horizontal():
                 for key, says in self.answers.items():
                     yield Button(Text(f"{key} {says}"), name=key, compact=True)
-                yield Button(Text("esc back"), name="")
+                yield Button(Text("esc back"), name="", compact=True)
 
     def on_key(self, event: events.Key) -> None:
         if event.character in self.answers:

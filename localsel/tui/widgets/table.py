@@ -160,10 +160,10 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def show(self, source: Source, columns: Sequence[Column] | None = None) -> None:
         """Shows other rows, and stays on the same one if it is still there."""
-        key = self.key
+        key, narrowed = self.key, self.is_narrowed
         self.columns = columns or self.columns
         self._all = source
-        self._set(source.narrowed(self.pattern) if self.is_narrowed else source)
+        self._set(source.narrowed(self.pattern) if narrowed else source)
         self.go_to(key)
 
     @property
@@ -181,6 +181,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(self.size.width, len(source) + 1)
         self.cursor = max(0, min(self.cursor, len(source) - 1))
         self.refresh()
+        # How far it can scroll is known once it is laid out.
+        self.call_after_refresh(self._bring_up)
 
     def line(self, index: int) -> Line | None:
         page = self._pages.get(index // PAGE)
@@ -215,12 +217,12 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _widths(self) -> list[int]:
         gaps = len(self.columns) - 1 + 2 * self.takes_marks
-        free = self.size.width - gaps - sum(column.width for column in self.columns)
+        free = self.scrollable_size.width - gaps - sum(column.width for column in self.columns)
         shares = sum(not column.width for column in self.columns) or 1
         return [column.width or max(free // shares, 4) for column in self.columns]
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_size.width
         if y == 0:
             return self._head().adjust_cell_length(width, self._style("head"))
         index = self.scroll_offset.y + y - 1

@@ -1,0 +1,198 @@
+"""Queries of a run, one at a time → a person's own choices, made without seeing any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from localsel.errors import LocalselError
+from localsel.printable import visible
+from localsel.tui import reviewed, rowtext
+from localsel.tui.desk import Desk
+from localsel.tui.screens.score import Score
+from localsel.tui.widgets.bars import bar
+from localsel.tui.widgets.keys import Keys
+from localsel.tui.widgets.sheet import Sheet
+from localsel.tui.widgets.table import Column, Line, Lines, Table
+from localsel.wording import counted
+
+if TYPE_CHECKING:
+    from localsel.blind import Blind
+
+LETTERS = "abcdefimoprtvwxzABCDEFHIJKLMOPQRTUVWXYZ"
+"""What candidates are called: letters that do nothing else in a table or here."""
+DONE = "You have chosen in all of them. Press S to see who agrees with you."
+COLUMNS = (Column("", 1), Column("", 1), Column("candidate"))
+
+
+class Choices(Table):
+    """Enter keeps what is chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "keep, next")]
+
+
+class BlindScreen(Screen[None]):
+    """Every choice is kept when it is made, and counts for all runs on the same plan."""
+
+    CSS = """
+    BlindScreen #says { height: 1; padding: 0 1; background: $panel; }
+    BlindScreen #detail { height: 36%; min-height: 6; border-top: solid $primary; }
+    BlindScreen.-wide #sides { layout: horizontal; }
+    BlindScreen.-wide #candidates { width: 3fr; }
+    BlindScreen.-wide #detail { width: 2fr; height: 1fr; border-top: none;
+        border-left: solid $primary; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "take", "choose"),
+        Binding("s", "pass", "later"),
+        Binding("u", "undo", "undo"),
+        Binding("S", "score", "score"),
+        Binding("escape", "dismiss", "back"),
+    ]
+
+    def __init__(self, desk: Desk, run: Mapping[str, Any]) -> None:
+        """Raises UsageError: the run asked no queries."""
+        from localsel.blind import sample
+
+        super().__init__()
+        self.desk, self.run = desk, run
+        self.sample = sample(desk.store, run)
+        choices = desk.store.choices(run["plan"])
+        self.made = [each.query for each in self.sample if each.query in choices]
+        self.waiting = [each for each in self.sample if each.query not in choices]
+        self.chosen: list[int] = []
+
+    @property
+    def asked(self) -> Blind | None:
+        """The query that is being answered."""
+        return self.waiting[0] if self.waiting else None
+
+    @property
+    def table(self) -> Table:
+        return self.query_one(Table)
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="says")
+        with Container(id="sides"):
+            yield Choices(COLUMNS, DONE, id="candidates")
+            yield Sheet(id="detail")
+        yield Keys()
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    # What is shown
+
+    def _draw(self) -> None:
+        asked, done, of = self.asked, len(self.made), len(self.sample)
+        text = Text.assemble(("Blind choice ", "bold"), f"{bar(done / of, 10)} {done}/{of}")
+        if asked:
+            wants = f"choose {asked.quota} of {len(asked.rows)}, then enter"
+            text.append(f" · {wants} · {len(self.chosen)} chosen", "bold")
+        self.query_one("#says", Static).update(text)
+        self.table.show(Lines(self._lines(asked) if asked else ()))
+        self._read()
+
+    def _lines(self, asked: Blind) -> list[Line]:
+        letters = LETTERS.ljust(len(asked.rows))
+        return [
+            Line(row, ("●" if row in self.chosen else "", letter, self._begins(row)))
+            for row, letter in zip(asked.rows, letters, strict=False)
+        ]
+
+    def _begins(self, row: int) -> str:
+        return rowtext.first_line(self.desk.store, self.run["pool"], row, reviewed.LONGEST)
+
+    def _read(self) -> None:
+        text, row = Text(), self.table.key
+        if isinstance(row, int):
+            text = rowtext.row_text(self.desk.store, self.run["pool"], row, whole=False)
+        self.query_one(Sheet).tell(row, text)
+
+    def on_table_highlighted(self) -> None:
+        self._read()
+
+    # Choosing
+
+    def on_key(self, event: events.Key) -> None:
+        place = LETTERS.find(event.character) if event.character else -1
+        if self.asked and 0 <= place < len(self.asked.rows):
+            event.stop()
+            self._toggle(self.asked.rows[place])
+
+    def action_take(self) -> None:
+        if isinstance(row := self.table.key, int):
+            self._toggle(row)
+
+    def _toggle(self, row: int) -> None:
+        """In or out; the only one that is asked for gives way to the next."""
+        assert self.asked
+        if row in self.chosen:
+            self.chosen.remove(row)
+        elif self.asked.quota == 1:
+            self.chosen = [row]
+        elif len(self.chosen) < self.asked.quota:
+            self.chosen.append(row)
+        else:
+            wants = counted(self.asked.quota, "candidate")
+            self._say(f"This query asks for {wants}: take one out first.")
+        self.table.go_to(row)
+        self._draw()
+
+    def on_table_chosen(self, message: Table.Chosen) -> None:
+        """Enter: what is chosen counts; where one is asked for, the one under the cursor does."""
+        from localsel.blind import choose
+
+        asked = self.asked
+        if asked is None:
+            return
+        if not self.chosen and asked.quota == 1 and isinstance(message.key, int):
+            self.chosen = [message.key]
+        try:
+            choose(self.desk.store, self.run, asked.query, self.chosen)
+        except LocalselError as error:
+            self._say(str(error))
+            return
+        self.made.append(asked.query)
+        self._turn(self.waiting[1:])
+        if not self.waiting:
+            self.action_score()
+
+    def _turn(self, waiting: list[Blind]) -> None:
+        self.waiting, self.chosen = waiting, []
+        self.table.narrow("")
+        self._draw()
+        self.table.action_first()
+
+    def action_pass(self) -> None:
+        self._turn([*self.waiting[1:], *self.waiting[:1]])
+
+    def action_undo(self) -> None:
+        from localsel.blind import forget
+
+        if not self.made:
+            self._say("Nothing was chosen yet.")
+            return
+        query = self.made.pop()
+        try:
+            forget(self.desk.store, self.run, query)
+        except LocalselError as error:
+            self._say(str(error))
+        self._turn([*(each for each in self.sample if each.query == query), *self.waiting])
+
+    def action_score(self) -> None:
+        self.app.push_screen(Score(self.desk, self.run["run"]))
+
+    def _say(self, text: str) -> None:
+        self.app.clear_notifications()
+        self.notify(visible(text), severity="warning", markup=False, timeout=4)
