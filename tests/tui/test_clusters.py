@@ -46,7 +46,9 @@ def detail_of(home: Path, number: int) -> ClusterDetail:
 
 async def opened(app: Localsel, pilot: Pilot[None], *runs: str, **place: Any) -> ClustersPage:
     """The screen, once its clusters are read."""
+    # The first screen turns to its first line, once.
     await until(pilot, lambda: app.desk.subject.runs)
+    await pilot.pause()
     names = runs or names_of(app.desk.home)
     app.post_message(Look(Subject(runs=names, **place), "clusters"))
     page = app.page("clusters")

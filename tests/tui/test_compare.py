@@ -25,7 +25,9 @@ from tests.tui.test_clusters import keys, lines_of, names_of
 
 async def opened(app: Localsel, pilot: Pilot[None], *runs: str, **place: Any) -> ComparePage:
     """The screen, once the picks are read."""
+    # The first screen turns to its first line, once.
     await until(pilot, lambda: app.desk.subject.runs)
+    await pilot.pause()
     names = runs or names_of(app.desk.home)
     app.post_message(Look(Subject(runs=names, **place), "compare"))
     page = app.page("compare")

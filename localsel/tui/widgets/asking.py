@@ -22,7 +22,8 @@ class Asking(ModalScreen[str | None]):
     Asking > Vertical { width: 76; max-width: 96%; height: auto; max-height: 90%; padding: 0 2;
         border: round $primary; background: $surface; }
     Asking Static { height: auto; max-height: 8; }
-    Asking Input { height: 1; border: none; padding: 0 1; margin-top: 1; background: $background; }
+    Asking Input, Asking Input:focus { height: 1; border: none; padding: 0 1;
+        margin-top: 1; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "back")]
 
