@@ -9,7 +9,9 @@ from typing import Any, Literal
 Stage = Literal["load", "embed", "index", "cluster", "plan", "choose", "export"]
 STAGES: tuple[Stage, ...] = ("load", "embed", "index", "cluster", "plan", "choose", "export")
 
-Kind = Literal["command", "process", "run", "stage", "progress", "note", "warning", "answer", "done"]
+Kind = Literal[
+    "command", "process", "run", "stage", "progress", "note", "warning", "answer", "done"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,16 +88,16 @@ class Localsel(App[None]):
         """The page that is on show, under whatever dialog."""
         return next((each for each in reversed(self.screen_stack) if isinstance(each, Page)), None)
 
-    def action_go(self, name: str) -> None:
+    async def action_go(self, name: str) -> None:
         while not isinstance(self.screen, Page):
-            self.pop_screen()
+            await self.pop_screen()
         if self.current_mode != name:
-            self.switch_mode(name)
+            await self.switch_mode(name)
 
-    def on_look(self, message: Look) -> None:
+    async def on_look(self, message: Look) -> None:
         self.desk.subject = message.subject
         if message.page and self.up is not self.page(message.page):
-            self.action_go(message.page)
+            await self.action_go(message.page)
         else:
             self._show_up()
 
@@ -171,7 +171,7 @@ class Localsel(App[None]):
         else:
             self.notify(says, markup=False)
 
-    def on_start(self, message: Start) -> None:
+    async def on_start(self, message: Start) -> None:
         """Starts a command that goes on without this terminal, and turns to it."""
         from localsel.errors import LocalselError
 
@@ -180,7 +180,7 @@ class Localsel(App[None]):
         except LocalselError as error:
             self.on_failure(Failure(str(error)))
             return
-        self.on_look(Look(Subject(), "run"))
+        await self.on_look(Look(Subject(), "run"))
 
     def on_stop(self, message: Stop) -> None:
         job = self.desk.jobs.get(message.log) if message.log else None

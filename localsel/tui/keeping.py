@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -42,7 +43,7 @@ class Keeping(Page):
 
         def answered(key: str | None) -> None:
             if key == "x":
-                self.later(self._remove(runs), "remove")
+                self.later(partial(self._remove, runs), "remove")
 
         which = f"run {runs[0]}" if len(runs) == 1 else f"{len(runs)} runs ({', '.join(runs)})"
         says = f"Delete {which} with all answers and picks? Files that were exported stay."
@@ -63,7 +64,7 @@ class Keeping(Page):
 
         def answered(file: str | None) -> None:
             if file:
-                self.later(self._carry(runs[0], Path(file).expanduser()), "carry")
+                self.later(partial(self._carry, runs[0], Path(file).expanduser()), "carry")
 
         says = "With its rows, queries, answers and picks, for another machine. The file:"
         named = f"run-{runs[0]}.json.gz"
@@ -76,7 +77,7 @@ class Keeping(Page):
     def action_import(self) -> None:
         def answered(file: str | None) -> None:
             if file:
-                self.later(self._import(Path(file).expanduser()), "import")
+                self.later(partial(self._import, Path(file).expanduser()), "import")
 
         says = "A file that `o`, or `localsel runs export`, has written:"
         self.app.push_screen(Asking("Import a carried run", says), answered)

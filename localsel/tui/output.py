@@ -38,13 +38,19 @@ ALIKE = {
     ">": "▶▸→↳≥❯",
     "<": "◀◂←≤⏎",
     "!": "⚠",
+    "/": "✎",
+    "%": "≡",
 }
 SIGNS = {ord(sign): plain for plain, signs in ALIKE.items() for sign in signs}
 
 
 def speaks_unicode() -> bool:
     """Whether the terminal's locale is UTF-8. Python itself takes it for granted."""
-    said = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    named = {name: os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")}
+    # Where there is no locale Python sets this one for itself (PEP 538).
+    if named["LANG"] in ("", "C", "POSIX") and named["LC_CTYPE"] == "C.UTF-8":
+        named["LC_CTYPE"] = ""
+    said = next(filter(None, named.values()), "")
     return "utf8" in said.lower().replace("-", "")
 
 

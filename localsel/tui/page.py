@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -72,14 +72,12 @@ class Page(Screen[None]):
             self.post_message(Failure(str(error), getattr(error, "log", "")))
             return None
 
-    def later(
-        self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], group: str
-    ) -> None:
-        """Does something that takes long; of one group only what was asked for last."""
-        worker = self.run_worker(work, group=group, exclusive=True)
-        if isinstance(work, Coroutine):
-            # Python warns of one that was overtaken before it began.
-            weakref.finalize(worker, work.close)
+    def later(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Does something that takes long; of one group only what was asked for last.
+
+        A function, not a coroutine: Python warns of one that is overtaken before it begins.
+        """
+        self.run_worker(work, group=group, exclusive=True)
 
     async def done(self, *line: str) -> Ended | None:
         """What a command said that does something; None where it failed, which a dialog says."""
@@ -120,7 +118,7 @@ class Page(Screen[None]):
         def answered(folder: str | None) -> None:
             if folder:
                 self.notify("Writing the report …")
-                self.later(self._report(runs, Path(folder).expanduser()), "report")
+                self.later(partial(self._report, runs, Path(folder).expanduser()), "report")
 
         if runs:
             says = "A page, the same in Markdown, and the figures as JSON, in this folder:"

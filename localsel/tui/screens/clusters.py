@@ -104,7 +104,7 @@ class ClustersPage(Page):
             self._seen, self._reading = seen, True
             if self.overview is None:
                 self._say("Reading the clusters …")
-            self.later(self._read(), "clusters")
+            self.later(self._read, "clusters")
         elif self.overview:
             self._turn()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -103,7 +104,7 @@ class ComparePage(Page):
             self._say(NO_RUN)
         elif seen != self._seen:
             self._seen = seen
-            self.later(self._read(sides), "picks")
+            self.later(partial(self._read, sides), "picks")
         else:
             self._turn_to_row()
         self._figure()

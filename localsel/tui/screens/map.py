@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -84,9 +85,9 @@ class MapPage(Page):
             self._wanted, self.atlas, self.found = wanted, None, []
             self._say(f"Making the map of run {wanted[0]} …" if wanted[0] else EMPTY)
             if wanted[0]:
-                self.later(self._load(wanted[0]), "map")
+                self.later(partial(self._load, wanted[0]), "map")
         elif self.atlas:
-            self.later(self._refresh(), "picks")
+            self.later(self._refresh, "picks")
             self._stand(self.desk.subject.row)
 
     def _map_wanted(self) -> tuple[str, str]:
@@ -239,7 +240,7 @@ class MapPage(Page):
     def _asked(self, text: str | None) -> None:
         if text:
             self._pattern = text
-            self.later(self._find(text), "find")
+            self.later(partial(self._find, text), "find")
         elif text == "":
             self.action_forget()
 

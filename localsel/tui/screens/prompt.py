@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -99,7 +100,7 @@ class PromptPage(Filing):
         if is_other:
             self.queries, self._query, self._is_read = {}, None, False
         if is_other or (self._is_read and run and not self.queries):
-            self.later(self._find_queries(), "queries")
+            self.later(self._find_queries, "queries")
         elif self._query_wanted() != self._query:
             self._render_soon(0)
 
@@ -192,7 +193,7 @@ class PromptPage(Filing):
             self.query_one(Rendered).tell(None, says)
         elif self._query is not None and not fault:
             self._write_head("counting tokens …")
-            self.later(self._show_query(self.run["run"], self._query), "render")
+            self.later(partial(self._show_query, self.run["run"], self._query), "render")
 
     async def _show_query(self, run: str, query: int) -> None:
         document = await self._ask("show", run, query)
@@ -257,7 +258,7 @@ class PromptPage(Filing):
         else:
             self._is_asking = True
             self._write_head("")
-            self.later(self._try(self.run, self._query), "try")
+            self.later(partial(self._try, self.run, self._query), "try")
 
     async def _try(self, run: Mapping[str, Any], query: int) -> None:
         document = await self._ask("try", run["run"], query)

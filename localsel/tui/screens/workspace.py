@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -169,6 +170,8 @@ class WorkspacePage(Keeping):
     def _turn(self) -> None:
         """Has the other screens show what the cursor is on."""
         entry = self.entry
+        if not self.is_current:
+            return  # the cursor may come to its place when another screen is up already
         if entry and entry.runs and entry.runs != self.desk.subject.runs:
             self.post_message(Look(Subject(pool=entry.pool, runs=entry.runs)))
 
@@ -185,7 +188,7 @@ class WorkspacePage(Keeping):
         wanted = (where, key, *state, len(self._pools), self.entry if where == "runs" else None)
         if wanted != self._read:
             self._read = wanted
-            self.later(self._tell(str(where), key), "details")
+            self.later(partial(self._tell, str(where), key), "details")
 
     async def _tell(self, where: str, key: object) -> None:
         await asyncio.sleep(SETTLED)

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from localsel.tui.widgets.keys import Held
+from localsel.tui.widgets.table import Table
 
 
 class Help(ModalScreen[None]):
@@ -44,7 +45,10 @@ class Help(ModalScreen[None]):
     def _text(self) -> Text:
         text = Text(f"{self.about}\n" if self.about else "")
         for node, own in groupby(self.held, lambda held: held.node):
-            where = "Everywhere" if node is self.app else type(node).__name__.removesuffix("Page")
+            where = type(node).__name__.removesuffix("Page").removesuffix("Screen")
+            where = {self.app: "Everywhere"}.get(
+                node, "Table" if isinstance(node, Table) else where
+            )
             text.append(f"\n{where}\n", style="bold")
             for held in own:
                 text.append(f"  {' '.join(held.keys):>16}  ", style="bold")
