@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,12 @@ FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 START, END = "<!-- keys -->", "<!-- end of keys -->"
 
 SHOTS: dict[str, tuple[str, ...]] = {
-    "workspace": ("1",),
-    "clusters": ("1", "enter", "3", "enter"),
-    "compare": ("4",),
-    "map": ("5",),
-    "review": ("6",),
-    "prompt": ("8",),
+    "workspace": (),
+    "cluster": ("enter", "down", "enter"),
+    "compare": ("enter", "4"),
+    "map": ("enter", "5"),
+    "review": ("enter", "6"),
+    "prompt": ("enter", "8"),
 }
 """What is pressed before each picture."""
 
@@ -86,7 +87,7 @@ async def shoot(home: Path) -> None:
         app = Localsel(home)
         async with app.run_test(size=SIZE) as pilot:
             await _settled(app, pilot)
-            for key in ("1", "enter", *pressed):
+            for key in pressed:
                 await pilot.press(key)
                 await _settled(app, pilot)
             svg = FONTS.sub("", app.export_screenshot(title="localsel"))
@@ -115,10 +116,13 @@ def main() -> None:
     if only_keys:
         return
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "workspace"
-        os.environ["LOCALSEL_WORKSPACE"] = str(home)
+        home, pool = Path(folder) / "workspace", Path(tempfile.gettempdir()) / POOL.name
+        # Its path is in the pictures: one that says nothing of this machine.
+        shutil.copy(POOL, pool)
+        os.environ |= {"LOCALSEL_WORKSPACE": str(home), "TERM": "xterm-256color"}
+        os.environ.pop("NO_COLOR", None)
         models = ("--model", "nano-gemma2", "--model", "nano-llama", "--baseline", "length")
-        line = ("compare", str(POOL), "--budget", "40", *models, "--display", "plain")
+        line = ("compare", str(pool), "--budget", "40", *models, "--display", "plain")
         subprocess.run([sys.executable, "-m", "localsel", *line], check=True, stdout=sys.stderr)
         asyncio.run(shoot(home))
 

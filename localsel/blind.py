@@ -11,7 +11,7 @@ import numpy as np
 
 from localsel.errors import UsageError
 from localsel.records import Answer, Query
-from localsel.sharing import Sharing
+from localsel.sharing import sharing_of
 from localsel.store import ENDED, Store
 from localsel.wording import counted
 
@@ -174,9 +174,7 @@ def _asking(store: Store, run: Mapping[str, Any]) -> dict[int, Query]:
     """The queries of the first round that this run and those compared with it were asked."""
     if not run["plan"] or not run["facts"].get("selector"):
         raise UsageError(f"Run {run['run']} asked no queries: there is nothing to choose blind.")
-    kept = run["facts"].get("sharing")
-    plan = store.plan(run["plan"])
-    shared = (Sharing.from_json(kept) if kept else Sharing()).part(plan, run["settings"]["seed"])
+    shared = sharing_of(run).part(store.plan(run["plan"]), run["settings"]["seed"])
     return _first_round(shared.queries)
 
 

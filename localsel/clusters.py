@@ -14,8 +14,6 @@ from localsel.records import Pick, Plan
 from localsel.sharing import refuse_other
 from localsel.store import Store
 
-LARGEST = 2**62
-
 
 @dataclass(frozen=True, slots=True)
 class Faults:

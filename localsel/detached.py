@@ -117,7 +117,12 @@ def complaints(log: Path) -> Path:
 
 def last_words(log: Path) -> str:
     """What the child said last on stderr, without the program's name."""
-    lines = complaints(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    try:
+        said = complaints(log).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        # Its run was deleted meanwhile.
+        return ""
+    lines = said.splitlines()
     return lines[-1].removeprefix("localsel: ") if lines else ""
 
 

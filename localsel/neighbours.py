@@ -10,12 +10,11 @@ from typing import Any
 from localsel.embedded import embedded, embedder_of, lacking, open_rows
 from localsel.errors import UsageError
 from localsel.records import Rows, Vectors, text_digest
-from localsel.review import review_of
+from localsel.review import distinct_row, review_of
 from localsel.stages.index import nearest, nearest_in_graph
 from localsel.store import Store
 
 GRAPH = re.compile("[0-9a-f]{64}")
-LARGEST = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,7 @@ def neighbours(store: Store, run: Mapping[str, Any], row: int, count: int = 10) 
 
 
 def _refuse_row(store: Store, run: Mapping[str, Any], row: int) -> None:
-    first = store.distinct_row(run["pool"], row) if 0 <= row < LARGEST else None
-    if first is None:
-        raise UsageError(
-            f"There is no row {row} in the data of run {run['run']}.", "Rows count from 0."
-        )
+    first = distinct_row(store, run, row)
     if first != row:
         raise UsageError(
             f"Row {row} is an exact duplicate of row {first}.", f"Ask for row {first}."

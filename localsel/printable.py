@@ -10,7 +10,9 @@ _HIDDEN += [*range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC)]
 _HIDDEN += [*range(0xD800, 0xE000), *range(0xE0000, 0xE0200)]
 SYMBOLS: dict[int, int | None] = {**_CONTROLS, **dict.fromkeys(_HIDDEN, 0xFFFD)}
 # What only picks the look of the character before it, and has no width that terminals agree on.
-SYMBOLS |= dict.fromkeys(range(0xFE00, 0xFE10))
+SYMBOLS |= dict.fromkeys([*range(0xFE00, 0xFE10), *range(0x1F3FB, 0x1F400)])
+# Nor have flags: the two letters of a country instead.
+SYMBOLS |= {0x1F1E6 + place: ord("A") + place for place in range(26)}
 
 
 def visible(text: object, width: int | None = None) -> str:

@@ -151,15 +151,7 @@ class _Wish:
 
     def _row(self, row: int | None) -> int:
         """The row that stands for it: of exact duplicates the first."""
-        found = None
-        if row is not None and 0 <= row < LARGEST:
-            found = self.store.distinct_row(self.run["pool"], row)
-        if found is None:
-            raise UsageError(
-                f"There is no row {row} in the data of run {self.run['run']}.",
-                "Rows count from 0.",
-            )
-        return found
+        return distinct_row(self.store, self.run, row)
 
     def _newcomer(self, row: int | None) -> int:
         found = self._row(row)
@@ -176,6 +168,22 @@ class _Wish:
         refused = {*self.draft.picks, *self.draft.banned, *swapped}
         answers = self.store.answers_in(self.run["run"], self.run["plan"], pick.cluster)
         return best(answers, refused)
+
+
+def distinct_row(store: Store, run: Mapping[str, Any], row: int | None) -> int:
+    """The row itself, or the first of its exact duplicates.
+
+    Raises:
+        UsageError: there is no such row.
+    """
+    found = None
+    if row is not None and 0 <= row < LARGEST:
+        found = store.distinct_row(run["pool"], row)
+    if found is None:
+        raise UsageError(
+            f"There is no row {row} in the data of run {run['run']}.", "Rows count from 0."
+        )
+    return found
 
 
 def best(answers: Sequence[tuple[int, Answer]], refused: Collection[int]) -> int | None:

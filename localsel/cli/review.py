@@ -14,7 +14,7 @@ from localsel.cli import blind
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError
-from localsel.review import Change, ChangeKind, Review, change, counts, review_of, undo
+from localsel.review import Change, Review, change, counts, review_of, undo
 from localsel.runs import reasons
 from localsel.store import Store
 from localsel.summary import reviewed
@@ -37,8 +37,6 @@ what the selectors chose. A banned pick gives way to the best candidate of its c
 picked. An empty note or answer is taken back. Choosing blind shows queries without what selectors
 chose in them; --score says how far each run on the same plan agrees with you.
 """
-
-SINGLE: tuple[ChangeKind, ...] = ("accept", "ban", "skip")
 
 
 @click.command("review", epilog=EPILOG)

@@ -11,6 +11,7 @@ from typing import Any
 
 from localsel.errors import UsageError
 from localsel.records import Instruction, text_digest
+from localsel.store.beginning import first_bytes, first_letters
 from localsel.store.database import Database
 
 
@@ -99,7 +100,7 @@ class Pools(Database):
     def beginnings(self, pool: str, rows: Sequence[int], letters: int) -> list[dict[str, Any]]:
         """Of these rows the first letters of their texts, and which row each is a duplicate of."""
         names = ("instruction", "input", "response")
-        texts = ", ".join(f"substr({name}, 1, :letters) AS {name}" for name in names)
+        texts = ", ".join(f"{first_bytes(name, ':letters')} AS {name}" for name in names)
         within = (
             "BETWEEN :first AND :last"
             if rows and rows[-1] - rows[0] == len(rows) - 1
@@ -112,7 +113,9 @@ class Pools(Database):
             f" WHERE pool = :pool AND row {within} ORDER BY row",
             values,
         )
-        return [dict(row) for row in found]
+        return [
+            dict(row) | {name: first_letters(row[name], letters) for name in names} for row in found
+        ]
 
     def search(self, pool: str, text: str, start: int = 0) -> Iterator[tuple[int, list[int]]]:
         """Rows from number `start` on in whose texts `text` occurs, in whatever case.

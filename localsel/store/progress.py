@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from localsel.records import Answer
+from localsel.store.beginning import first_bytes, first_letters
 from localsel.store.database import Database
 from localsel.store.runs import answer_of
 
@@ -17,6 +19,7 @@ FOUND = """
     ON first.pool = runs.pool AND first.row = json_extract(answers.chosen, '$[0]')
     WHERE asked.run = :run
 """
+LETTERS = 300
 TEXT = " AND instr(lower(first.instruction), lower(:text))"
 
 
@@ -63,14 +66,14 @@ class Progress(Database):
         Newest first. Only those with a fault; only those whose first choice has a text.
         """
         rows = self._all(
-            "SELECT answers.*, substr(first.instruction, 1, 300) AS text,"
+            f"SELECT answers.*, {first_bytes('first.instruction', str(LETTERS))} AS text,"
             " (SELECT cluster FROM queries AS asks WHERE asks.plan = runs.plan"
             f" AND asks.query = answers.query) AS cluster {FOUND}{_narrowed(faulty, text)}"
             " ORDER BY asked.rowid DESC LIMIT :count OFFSET :start",
             {"run": run, "text": text, "count": count, "start": start},
         )
         return [
-            {"answer": answer_of(row), "cluster": row["cluster"], "text": row["text"] or ""}
+            {"answer": answer_of(row), "cluster": row["cluster"], "text": _head(row)}
             for row in rows
         ]
 
@@ -92,13 +95,17 @@ class Progress(Database):
     def heads(self, run: str, rows: Sequence[int]) -> dict[int, str]:
         """How these rows begin, however long they are."""
         found = self._all(
-            "SELECT row, substr(instruction, 1, 300) AS text FROM instructions"
+            f"SELECT row, {first_bytes('instruction', str(LETTERS))} AS text FROM instructions"
             " WHERE pool = (SELECT pool FROM runs WHERE run = ?)"
             " AND row IN (SELECT value FROM json_each(?))",
             run,
             json.dumps(list(rows)),
         )
-        return {row["row"]: row["text"] for row in found}
+        return {row["row"]: _head(row) for row in found}
+
+
+def _head(row: sqlite3.Row) -> str:
+    return first_letters(row["text"], LETTERS) or ""
 
 
 def _narrowed(faulty: bool, text: str) -> str:

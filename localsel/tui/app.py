@@ -44,6 +44,7 @@ class Localsel(App[None]):
     DEFAULT_MODE = "workspace"
     CSS = """
     Screen { background: $background; }
+    Input, Input:focus { height: 1; border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
@@ -88,7 +89,11 @@ class Localsel(App[None]):
         """The page that is on show, under whatever dialog."""
         return next((each for each in reversed(self.screen_stack) if isinstance(each, Page)), None)
 
-    async def action_go(self, name: str) -> None:
+    def action_go(self, name: str) -> None:
+        # Not at once: a screen that asks for it cannot be waited for while it does.
+        self.call_later(self._go, name)
+
+    async def _go(self, name: str) -> None:
         while not isinstance(self.screen, Page):
             await self.pop_screen()
         if self.current_mode != name:
@@ -97,7 +102,7 @@ class Localsel(App[None]):
     async def on_look(self, message: Look) -> None:
         self.desk.subject = message.subject
         if message.page and self.up is not self.page(message.page):
-            await self.action_go(message.page)
+            await self._go(message.page)
         else:
             self._show_up()
 

@@ -78,9 +78,11 @@ async def document(line: Sequence[str], home: Path) -> Any:
         RefusedError: it failed.
     """
     ended = await command([*line, "--json"], home)
-    if ended.code and not ended.out.strip():
-        raise refused(ended.said, ended.code)
-    return json.loads(ended.out)
+    try:
+        return json.loads(ended.out)
+    except ValueError as error:
+        # It failed, or was killed while it printed.
+        raise refused(ended.said, ended.code) from error
 
 
 async def talk(line: Sequence[str], home: Path) -> str:

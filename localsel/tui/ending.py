@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+from localsel.tui.standing import answered
 from localsel.tui.watching import name_of
 from localsel.wording import counted
 
@@ -59,8 +60,5 @@ def kept(store: Store, run: str) -> str:
     found = store.known(run)
     if not found:
         return ""
-    facts, orders = found["facts"], found["settings"]["orders"]
-    total = facts.get("queries", 0) * orders
-    counts = store.progress(run)
-    done = counts["answered"] + (orders - 1) * counts["forced"]
+    done, total = answered(found, store.progress(run))
     return f"{done:,} of {counted(total, 'query', 'queries')} are kept." if total else ""

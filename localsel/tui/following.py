@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from localsel.detached import complaints, is_alive, last_words
+from localsel.detached import is_alive, last_words
 from localsel.events import HEAD, Event
 from localsel.wording import STOPPED
 
@@ -137,7 +137,7 @@ class Follower:
             # What was told before anybody listened says nothing about the pace of now.
             told = replace(told, told={key: _rebased(each) for key, each in told.told.items()})
         if not alive:
-            words = "" if told.finished or not complaints(log).exists() else last_words(log)
+            words = "" if told.finished else last_words(log)
             told = replace(told, alive=False, words=words, code=self._code(log))
         self.jobs[log] = told
         return told != job or log not in self._places

@@ -20,8 +20,8 @@ SIGNS = {
     **{"running": "▶", "finished": "✓", "over-limit": "!", "interrupted": "□"},
     **{"failed": "✗", "waiting": "·"},
 }
-TONES = {"running": "good", "over-limit": "bad", "interrupted": "bad"}
-WORST = ("running", "interrupted", "over-limit", "finished")
+TONES = {"running": "good", "over-limit": "bad", "interrupted": "bad", "failed": "bad"}
+WORST = ("running", "interrupted", "failed", "over-limit", "finished")
 
 PATIENCE = 60.0
 """Seconds after the last selector within which a baseline of the same comparison begins."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
 from localsel.errors import LocalselError
 from localsel.printable import visible
@@ -35,6 +36,8 @@ class Page(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "export", "export the picks", show=False),
         Binding("w", "report", "write the report", show=False),
+        Binding("tab", "app.focus_next", "next pane", show=False),
+        Binding("shift+tab", "app.focus_previous", "previous pane", show=False),
     ]
 
     def __init__(self, desk: Desk) -> None:
@@ -77,7 +80,7 @@ class Page(Screen[None]):
 
         A function, not a coroutine: Python warns of one that is overtaken before it begins.
         """
-        self.run_worker(work, group=group, exclusive=True)
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
 
     async def done(self, *line: str) -> Ended | None:
         """What a command said that does something; None where it failed, which a dialog says."""

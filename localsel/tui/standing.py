@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 WINDOW = 50
 """The last answers from which the pace is reckoned."""
-GOING = ("running", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +119,13 @@ def of_run(store: Store, row: Mapping[str, Any], told: Told | None, job: Job | N
     """A run that has its name: what is stored of it, and what its command tells beside that."""
     run, facts = row["run"], row["facts"]
     counted = store.progress(run)
-    orders = row["settings"]["orders"]
-    questions = facts.get("queries", 0) * orders
+    done, questions = answered(row, counted)
     standing = Standing(
         name=name_of(row),
         run=run,
         state=store.state(row),
         stage=_stored_stage(row),
-        done=counted["answered"] + (orders - 1) * counted["forced"],
+        done=done,
         total=questions,
         spent=sum(facts.get("seconds_by_stage", {}).values()),
         memory=facts.get("peak_memory", 0),
@@ -150,6 +148,13 @@ def of_run(store: Store, row: Mapping[str, Any], told: Told | None, job: Job | N
     return standing
 
 
+def answered(row: Mapping[str, Any], counted: Mapping[str, int]) -> tuple[int, int]:
+    """How many questions of a run have their answer, and how many there are, in all its orders."""
+    orders = row["settings"]["orders"]
+    done = counted["answered"] + (orders - 1) * counted["forced"]
+    return done, row["facts"].get("queries", 0) * orders
+
+
 def _at_work(store: Store, standing: Standing, told: Told | None, job: Job | None) -> Standing:
     """The same with its pace, since the process that works on it began."""
     process = _process(store.owner(standing.run) or {})
@@ -160,11 +165,11 @@ def _at_work(store: Store, standing: Standing, told: Told | None, job: Job | Non
     if told and job and job.alive and (told.stage != "choose" or not standing.total):
         pace, stage = told.pace(time.monotonic()), _stage(told.stage)
         return replace(standing, stage=stage, done=told.done, total=told.total, pace=pace)
-    answered = store.latest(standing.run, began, WINDOW)
-    span = now - answered[0][0] if len(answered) > 1 else 0.0
+    latest = store.latest(standing.run, began, WINDOW)
+    span = now - latest[0][0] if len(latest) > 1 else 0.0
     if span < 0.5:
         return standing
-    pace, tokens = (len(answered) - 1) / span, sum(each for _, each in answered[1:]) / span
+    pace, tokens = (len(latest) - 1) / span, sum(each for _, each in latest[1:]) / span
     return replace(standing, pace=pace, tokens=tokens)
 
 

@@ -27,11 +27,13 @@ import sys
 import termios
 import threading
 import time
+import unicodedata
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import pyte
+from wcwidth import wcwidth
 
 from tests.conftest import Command
 
@@ -52,6 +54,25 @@ TORN = re.compile(rb"\x1b(?:\[[^@-~]*)?$")
 SHELL = 'exec "$@" <"$TERMINAL" >"$TERMINAL" 2>"$TERMINAL"'
 
 
+class Screen(pyte.Screen):
+    """pyte's, for texts as people write them."""
+
+    def draw(self, data: str) -> None:
+        # At a sign without a width, such as a vowel of Hindi, it would drop all that follows.
+        super().draw("".join(each for each in data if wcwidth(each) or unicodedata.combining(each)))
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """Every cell; nothing in the second half of a wide character, as long as it is one."""
+        rows = [[self.buffer[y][x].data for x in range(self.columns)] for y in range(self.lines)]
+        return [[_cell(row, place) for place in range(self.columns)] for row in rows]
+
+
+def _cell(row: list[str], place: int) -> str:
+    wide = place > 0 and row[place - 1] and wcwidth(row[place - 1][0]) == 2
+    return row[place] if row[place] or wide else " "
+
+
 class Terminal:
     """A context; what is still there at its end is killed."""
 
@@ -63,7 +84,7 @@ class Terminal:
         **environment: str | None,
     ) -> None:
         self.raw = b""
-        self._screen = pyte.Screen(*size)
+        self._screen = Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
         self._rest = b""
         self._here = threading.RLock()
@@ -126,9 +147,14 @@ class Terminal:
             self._slave = None
 
     @property
-    def lines(self) -> list[str]:
+    def cells(self) -> list[list[str]]:
+        """What is in every cell of the screen, line by line."""
         with self._here:
-            return [line.rstrip() for line in self._screen.display]
+            return self._screen.cells
+
+    @property
+    def lines(self) -> list[str]:
+        return ["".join(row).rstrip() for row in self.cells]
 
     @property
     def text(self) -> str:

@@ -95,7 +95,7 @@ def choose(terminal: Terminal, diary: Diary) -> None:
     terminal.wait_for("nano-gemma")
     diary.note("inside a cluster")
     terminal.press("4")
-    terminal.wait_for("nano-gemma2", 60)
+    terminal.wait_for("only A", 60)
     diary.note("compare")
 
 

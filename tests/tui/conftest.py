@@ -94,7 +94,8 @@ def _settle(database: sqlite3.Connection, pool: Path) -> None:
         known["seconds_by_stage"] = dict.fromkeys(known.get("seconds_by_stage", {}), 1.5)
         known["peak_memory"] = 400 * 2**20
         known["versions"] = {}
-        known["sharing"]["command"] = "localsel compare pool.jsonl"
+        if known["sharing"].get("command"):
+            known["sharing"]["command"] = "localsel compare pool.jsonl"
         database.execute(
             "UPDATE runs SET facts = ?, settings = ?, created = ?, updated = ? WHERE run = ?",
             (

@@ -250,7 +250,7 @@ def test_what_was_begun_is_there_after_going_elsewhere(workspace: Path) -> None:
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Writing))
         await pilot.press(*"half")
-        await app.action_go("models")
+        app.action_go("models")
         await until(pilot, lambda: app.up is app.page("models"))
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, Dialog))

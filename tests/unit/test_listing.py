@@ -83,3 +83,10 @@ def test_a_job_tells_how_far_its_run_is_and_is_a_line_before_it_has_one() -> Non
     assert [line.cells[1] for line in listing.lines] == ["▶ load", "▶ choose 34%"]
     assert listing.lines[0].cells[0] == "run" and listing.lines[0].cells[-1] == "new.jsonl"
     assert listing.entries["job:two.jsonl"].runs == ()
+
+
+def test_a_comparison_of_which_every_run_has_failed_says_so() -> None:
+    runs = [run("b", 102, "b", COMMAND), run("a", 100, "a", COMMAND)]
+    listing = Listing(runs, {"a": "failed", "b": "failed"}, {}, ())
+    assert listing.entries["compare:a"].state == "failed"
+    assert listing.lines[0].tone == "bad"

@@ -98,11 +98,11 @@ class RowsTable(Table):
     def action_match(self, by: int) -> None:
         """To the next row that was found, also once all rows are shown again."""
         key = self.key
-        if not isinstance(self.source, PoolRows) or not self.found or not isinstance(key, int):
+        if not (isinstance(self.source, PoolRows) and isinstance(key, int) and self.pattern):
             super().action_match(by)
             return
         at = bisect_right(self.found, key) if by > 0 else bisect_left(self.found, key) - 1
         if 0 <= at < len(self.found):
             self.go_to(self.found[at])
         else:
-            self.notify(f"No other row has {self.pattern!r}.", markup=False)
+            self.say_no_other()

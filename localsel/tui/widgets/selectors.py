@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localsel.tui.widgets.picking import in_units
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
-COLUMNS = (Column("model", 22), Column("size", 8, right=True), Column("where"))
+COLUMNS = (Column("model", 22), Column("MiB", 8, right=True), Column("file"))
 OTHER = object()
 """The row that takes any other file."""
 
@@ -25,7 +24,7 @@ class Model:
 
     name: str
     size: int
-    where: str
+    path: Path
 
     @property
     def label(self) -> str:
@@ -76,7 +75,7 @@ class Selectors(Table):
 
     def _show(self) -> None:
         lines = [
-            Line(each.name, (each.label, in_units(each.size) if each.size else "", each.where))
+            Line(each.name, (each.label, f"{each.size / 2**20:,.1f}", str(each.path)))
             for each in self.models
         ]
         self.styles.height = len(lines) + 2
@@ -97,6 +96,6 @@ def named(path: Path) -> str:
 
 def _model(path: Path, name: str) -> Model:
     try:
-        return Model(name, path.stat().st_size, str(path.absolute().parent))
+        return Model(name, path.stat().st_size, path)
     except OSError:
-        return Model(name, 0, "")
+        return Model(name, 0, path)

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -286,17 +286,18 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_match(self, by: int) -> None:
         """To the next row in which the last filter's text occurs."""
+        if not self.pattern:
+            self.notify("Nothing was looked for yet: press / first.")
+            return
         for index in range(self.cursor + by, len(self._source) if by > 0 else -1, by):
             line = self.line(index)
-            if line and self.pattern and self.pattern.lower() in " ".join(line.cells).lower():
+            if line and self.pattern.lower() in " ".join(line.cells).lower():
                 self.cursor = index
                 return
-        self.notify(
-            f"No other row has {visible(self.pattern)!r}."
-            if self.pattern
-            else "Nothing was looked for yet: press / first.",
-            markup=False,
-        )
+        self.say_no_other()
+
+    def say_no_other(self) -> None:
+        self.notify(f"No other row has {visible(self.pattern)!r}.", markup=False)
 
     # Choosing
 
@@ -338,10 +339,6 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = index
         if again:
             self.action_choose()
-
-    def get_line_region(self, index: int) -> Region:
-        """Where a row is drawn."""
-        return Region(0, index - self.scroll_offset.y + 1, self.size.width, 1)
 
 
 def _fitted(text: str, width: int, right: bool) -> str:
