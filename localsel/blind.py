@@ -72,10 +72,15 @@ def forget(store: Store, run: Mapping[str, Any], query: int) -> None:
     Raises:
         UsageError: there is no such query, or nothing was chosen in it.
     """
+    check_chosen(store, run, query)
+    store.set_choice(run["plan"], query, ())
+
+
+def check_chosen(store: Store, run: Mapping[str, Any], query: int) -> None:
+    """Raises UsageError unless there is a choice in this query."""
     _query(store, run, query)
     if query not in store.choices(run["plan"]):
         raise UsageError(f"Nothing was chosen in query {query}.", _see(run))
-    store.set_choice(run["plan"], query, ())
 
 
 def choices_of(store: Store, plan: str) -> dict[int, tuple[int, ...]]:

@@ -67,10 +67,13 @@ def start(line: Sequence[str], home: Path) -> tuple[Path, subprocess.Popen[bytes
 
 def _start(log: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     first = Event("command", "load", details={"line": list(arguments)})
-    with log.open("w", encoding="utf-8") as events, complaints(log).open("w") as talk:
+    fresh = log.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as events, complaints(log).open("w") as talk:
         # The child inherits the lock with the open file: it ends when the child does.
         fcntl.flock(events, fcntl.LOCK_EX)
         _write(events, first)
+        # Nobody sees a log that is not locked yet, and takes its command for dead.
+        fresh.replace(log)
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "localsel", *arguments],
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from localsel.blind import Blind, check, choose, forget, sample, score
+from localsel.blind import Blind, check, check_chosen, choose, forget, sample, score
 from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError
 from localsel.printable import visible
@@ -76,14 +76,17 @@ def keep(
     forgotten: Sequence[int],
     as_json: bool,
 ) -> None:
-    """Keeps choices and takes others back; then all that there are, by query."""
+    """Keeps choices and takes others back, all or none; then all that there are, by query."""
     read = [(query, _rows(text)) for query, text in chosen]
     for query, rows in read:
         check(store, run, query, rows)
+    taken_back = dict.fromkeys(forgotten)
+    for query in taken_back:
+        check_chosen(store, run, query)
     for query, rows in read:
         choose(store, run, query, rows)
         say(f"Kept your choice in query {query}.")
-    for query in forgotten:
+    for query in taken_back:
         forget(store, run, query)
         say(f"Forgot your choice in query {query}.")
     if as_json:

@@ -31,11 +31,12 @@ Examples:
   localsel review last --choose 7 12 --choose 9 31,40
   localsel review last --score
 
-RUN is an id, the beginning of one, or `last`. Changes are made in the order of the options,
-all of them or none; `show`, `export` and `import-labels` honour them, `compare` and `report` show
-what the selectors chose. A banned pick gives way to the best candidate of its cluster that was not
-picked. An empty note or answer is taken back. Choosing blind shows queries without what selectors
-chose in them; --score says how far each run on the same plan agrees with you.
+RUN is an id, the beginning of one, or `last`. Changes are made in this order: accept, ban, swap,
+note, answer, skip; all of them or none. `show`, `export` and `import-labels` honour them, `compare`
+and `report` show what the selectors chose. A banned pick gives way to the best candidate of its
+cluster that was not picked. An empty note or answer is taken back. Choosing blind shows queries
+without what selectors chose in them; --score says how far each run on the same plan agrees with
+you.
 """
 
 
@@ -70,6 +71,7 @@ def command(
     **wishes: tuple[Any, ...],
 ) -> None:
     """Look at what RUN chose, change it, or choose blind and see who agrees."""
+    _refuse_both(wishes["accept"], wishes["ban"])
     wanted = list(_changes(wishes))
     _refuse_mixture(bool(wanted), back, bool(sample), bool(choose or forget), score)
     with closing(Store(home(workspace))) as store:
@@ -92,6 +94,11 @@ def _changes(wishes: dict[str, tuple[Any, ...]]) -> Iterator[Change]:
     yield from (Change("note", row, text=text) for row, text in wishes["note"])
     yield from (Change("answer", row, text=text) for row, text in wishes["answer"])
     yield from (Change("skip", row) for row in wishes["skip"])
+
+
+def _refuse_both(accepted: Sequence[int], banned: Sequence[int]) -> None:
+    if both := sorted({*accepted} & {*banned}):
+        raise UsageError(f"Row {both[0]} is both accepted and banned.", "Give one of the two.")
 
 
 def _refuse_mixture(*given: bool) -> None:

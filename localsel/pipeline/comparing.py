@@ -193,7 +193,8 @@ def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[E
                 backend="auto",
                 reason=False,
             )
-            entries.append((yield from _entry(own, Sharing(), Entry(name, group=method))))
+            sharing = Sharing(command=contest.command)
+            entries.append((yield from _entry(own, sharing, Entry(name, group=method))))
     return entries
 
 

@@ -77,8 +77,9 @@ class Database:
     Where nothing can be written, what is there can be read all the same.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, patience: float = 30) -> None:
+        """`patience`: seconds to wait for others who write."""
+        self.home, self._patience = home, patience
         self._unwritable: WorkspaceError | None = None
         path = home / "localsel.db"
         try:
@@ -118,7 +119,7 @@ class Database:
             raise self._unwritable
 
     def _open(self, uri: str) -> sqlite3.Connection:
-        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
+        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=self._patience)
         database.row_factory = sqlite3.Row
         try:
             self._refuse_foreign(database)

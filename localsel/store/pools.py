@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from localsel.errors import UsageError
+from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Instruction, text_digest
 from localsel.store.beginning import first_bytes, first_letters
 from localsel.store.database import Database
@@ -29,8 +29,7 @@ class Pools(Database):
 
     def pool(self, pool: str) -> dict[str, Any]:
         """What is known of a pool, its bad rows and exact duplicates counted."""
-        found = self._one("SELECT * FROM pools WHERE pool = ?", pool)
-        assert found is not None
+        found = _there(self._one("SELECT * FROM pools WHERE pool = ?", pool))
         return dict(found) | {"duplicates": self.duplicates(pool)}
 
     def pools(self) -> list[dict[str, Any]]:
@@ -184,19 +183,23 @@ class Pools(Database):
 
     def columns(self, pool: str, row: int) -> dict[str, object]:
         """All columns of one input record."""
-        found = self._one("SELECT columns FROM instructions WHERE pool = ? AND row = ?", pool, row)
-        assert found is not None
+        found = _there(
+            self._one("SELECT columns FROM instructions WHERE pool = ? AND row = ?", pool, row)
+        )
         columns: dict[str, object] = json.loads(found["columns"])
         return columns
 
     def instruction(self, pool: str, row: int) -> Instruction:
-        found = self._one(
-            "SELECT row, instruction, input, response FROM instructions WHERE pool = ? AND row = ?",
-            pool,
-            row,
-        )
-        assert found is not None
-        return Instruction(*found)
+        asked = "SELECT row, instruction, input, response FROM instructions"
+        found = self._one(f"{asked} WHERE pool = ? AND row = ?", pool, row)
+        return Instruction(*_there(found))
+
+
+def _there(found: sqlite3.Row | None) -> sqlite3.Row:
+    """Raises WorkspaceError where another process removed the pool."""
+    if found is None:
+        raise WorkspaceError("The pool was removed meanwhile.", "Give the command again.")
+    return found
 
 
 class PoolWriter:

@@ -95,6 +95,11 @@ class Reviews(Database):
         rows = self._all("SELECT query, rows FROM choices WHERE plan = ? ORDER BY query", plan)
         return {row["query"]: tuple(json.loads(row["rows"])) for row in rows}
 
+    def chosen_in(self, plan: str | None) -> list[int]:
+        """The queries of a plan in which a person chose, the newest choice last."""
+        rows = self._rows("SELECT query FROM choices WHERE plan = ? ORDER BY at, query", plan)
+        return [row["query"] for row in rows]
+
     def set_choice(self, plan: str, query: int, rows: Sequence[int]) -> None:
         """Keeps a choice in place of an earlier one; without rows there is none any more."""
         with self._transaction() as database:

@@ -94,7 +94,9 @@ class Runs(Locks):
         """
         runs = self.runs()
         found = (
-            runs[:1] if name == "last" else [r for r in runs if name and r["run"].startswith(name)]
+            [_last(runs)]
+            if name == "last" and runs
+            else [each for each in runs if name and each["run"].startswith(name)]
         )
         if name == "last" and not runs:
             raise UsageError(f"There are no runs yet in {self.home}.", "Try `localsel demo`.")
@@ -243,6 +245,17 @@ class Runs(Locks):
             run,
         )
         return [dict(row) for row in rows]
+
+
+def _last(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The newest; of a comparison a selector's, not that of a baseline beside it."""
+    beside = [
+        each["facts"].get("sharing", {}).get("command") and not each["facts"].get("selector")
+        for each in runs
+    ]
+    return next(
+        (run for run, is_beside in zip(runs, beside, strict=True) if not is_beside), runs[0]
+    )
 
 
 def new_name() -> str:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from textual.screen import Screen
 from localsel.printable import visible
 from localsel.tui.children import Children
 from localsel.tui.desk import Desk
-from localsel.tui.messages import Failure, Look, Start, Stop
+from localsel.tui.messages import Failure, Look, News, Start, Stop
 from localsel.tui.output import Ascii, Harmless, speaks_unicode
 from localsel.tui.page import Page
 from localsel.tui.screens import SCREENS
@@ -145,10 +145,12 @@ class Localsel(App[None]):
         with Watcher(self.desk.home, self._children.code) as watcher:
             while not self._leaving.is_set():
                 if watcher.is_news():
-                    self.call_from_thread(self._heard, dict(watcher.jobs))
+                    # Not a call: nobody answers one while the app is being taken down.
+                    self.post_message(News(dict(watcher.jobs)))
                 self._leaving.wait(EVERY)
 
-    def _heard(self, jobs: Mapping[Path, Job]) -> None:
+    def on_news(self, message: News) -> None:
+        jobs = message.jobs
         if self._leaving.is_set():
             return
         before, self.desk.jobs = self.desk.jobs, jobs
@@ -162,7 +164,7 @@ class Localsel(App[None]):
     def _show_up(self) -> None:
         """A page that is not there yet shows itself once it is."""
         if self.up and self.up.is_mounted:
-            self.up.show()
+            self.up.look_again()
 
     def query_up(self, kind: type[Tabs]) -> Iterable[Tabs]:
         return self.up.query(kind) if self.up else ()

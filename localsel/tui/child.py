@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from localsel.errors import LocalselError
+
+PATIENCE = 5.0
+"""Seconds that a child which is told to end may take."""
 
 
 class RefusedError(LocalselError):
@@ -66,9 +70,14 @@ async def put_down(child: asyncio.subprocess.Process) -> None:
     """Ends a child that nobody listens to any more, and waits for its end whatever happens."""
     with suppress(ProcessLookupError):
         child.terminate()
+    ends = time.monotonic() + PATIENCE
     while child.returncode is None:
-        with suppress(asyncio.CancelledError):
-            await child.wait()
+        with suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(child.wait(), max(ends - time.monotonic(), 0.1))
+        if child.returncode is None and time.monotonic() > ends:
+            # Busy in a library that hears no signals.
+            with suppress(ProcessLookupError):
+                child.kill()
 
 
 async def document(line: Sequence[str], home: Path) -> Any:

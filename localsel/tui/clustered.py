@@ -49,6 +49,17 @@ def disagrees(row: ClusterRow) -> bool:
     return row.agreement is not None and row.agreement < 1
 
 
+def counted(rows: Sequence[ClusterRow], compared: bool) -> str:
+    """`12 clusters, 3 ≠`"""
+    differ = f", {sum(map(disagrees, rows))} ≠" if compared else ""
+    return f"{len(rows)} clusters{differ}"
+
+
+def narrowed(rows: Iterable[ClusterRow], faulty: bool, disputed: bool) -> list[ClusterRow]:
+    """Only those with faults, or in which the runs picked differently, or both."""
+    return [row for row in rows if (not faulty or count(row)) and (not disputed or disagrees(row))]
+
+
 def arranged(rows: Iterable[ClusterRow], sort: str, reverse: bool) -> list[ClusterRow]:
     """Sorted; those of which nothing can be said come last."""
     known = [(each, value) for each in rows if (value := _value(each, sort)) is not None]

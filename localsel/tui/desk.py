@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from localsel.tui.subject import Subject
 
 if TYPE_CHECKING:
     from localsel.store import Store
     from localsel.tui.following import Job
+
+Made = TypeVar("Made")
+
+PATIENCE = 2.0
+"""Seconds that a change waits for others who write: somebody sits before it."""
 
 
 class Desk:
@@ -48,6 +55,20 @@ class Desk:
         from localsel.tui.child import document
 
         return await document(line, self.home)
+
+    async def change(self, make: Callable[[Store], Made]) -> Made:
+        """Writes to the workspace in a thread, so that the screen lives while others write too.
+
+        Raises:
+            LocalselError: it cannot be made, or others keep on writing.
+        """
+        return await asyncio.to_thread(self._change, make)
+
+    def _change(self, make: Callable[[Store], Made]) -> Made:
+        from localsel.store import Store
+
+        with closing(Store(self.home, PATIENCE)) as store:
+            return make(store)
 
     def close(self) -> None:
         if self._store is not None:

@@ -139,7 +139,7 @@ def _settings(stored: Mapping[str, Any]) -> Facts:
 def comparison_text(runs: Sequence[Mapping[str, Any]], states: Mapping[str, str]) -> Group:
     """Who takes part in a comparison, and the command that asked for it."""
     command = runs[0]["facts"].get("sharing", {}).get("command", "")
-    facts = [(run["run"], f"{name_of(run)}, {states[run['run']]}") for run in runs]
+    facts = [(run["run"], f"{name_of(run)}, {states.get(run['run'], '')}") for run in runs]
     says = "enter opens their clusters side by side, c the comparison."
     return page(f"Comparison of {counted(len(runs), 'run')}", facts, says, command)
 

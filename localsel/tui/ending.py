@@ -61,4 +61,5 @@ def kept(store: Store, run: str) -> str:
     if not found:
         return ""
     done, total = answered(found, store.progress(run))
-    return f"{done:,} of {counted(total, 'query', 'queries')} are kept." if total else ""
+    verb = "is" if 1 in (done, total) else "are"
+    return f"{done:,} of {counted(total, 'query', 'queries')} {verb} kept." if total else ""

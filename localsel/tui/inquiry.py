@@ -61,6 +61,24 @@ def read_cluster(home: Path, sides: Sequence[Side], number: int) -> Inside:
         return Inside(detail, store.heads(runs[0], list(_rows(detail))))
 
 
+def read_queries(home: Path, run: str) -> dict[int, int]:
+    """The queries that a model answered, and of each its cluster.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    from localsel.store import Store
+
+    with closing(Store(home)) as store:
+        plan = store.run(run)["plan"]
+        clusters = {query.id: query.cluster for query in store.plan(plan).queries} if plan else {}
+        return {
+            query: clusters.get(query, 0)
+            for (query, order), answer in sorted(store.answers(run).items())
+            if order == 0 and answer.outcome == "answered"
+        }
+
+
 def _rows(detail: ClusterDetail) -> Iterable[int]:
     for member in detail.members:
         yield from (member.row, *member.near_duplicates)

@@ -15,6 +15,7 @@ from localsel.tui.page import Page
 from localsel.tui.subject import Subject
 from localsel.tui.widgets.asking import Asking
 from localsel.tui.widgets.dialog import Dialog
+from localsel.tui.widgets.paths import expanded
 from localsel.wording import counted
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Keeping(Page):
         if await self.done("rm", "--yes", "--", *runs):
             if set(runs) & set(self.desk.subject.runs):
                 self.post_message(Look(Subject()))
-            self.show()
+            self.look_again()
             self.notify(f"Deleted {counted(len(runs), 'run')}.")
 
     def action_carry(self) -> None:
@@ -64,7 +65,7 @@ class Keeping(Page):
 
         def answered(file: str | None) -> None:
             if file:
-                self.later(partial(self._carry, runs[0], Path(file).expanduser()), "carry")
+                self.later(partial(self._carry, runs[0], expanded(file)), "carry")
 
         says = "With its rows, queries, answers and picks, for another machine. The file:"
         named = f"run-{runs[0]}.json.gz"
@@ -77,12 +78,12 @@ class Keeping(Page):
     def action_import(self) -> None:
         def answered(file: str | None) -> None:
             if file:
-                self.later(partial(self._import, Path(file).expanduser()), "import")
+                self.later(partial(self._import, expanded(file)), "import")
 
         says = "A file that `o`, or `localsel runs export`, has written:"
         self.app.push_screen(Asking("Import a carried run", says), answered)
 
     async def _import(self, file: Path) -> None:
         if ended := await self.done("runs", "import", "--", str(file)):
-            self.show()
+            self.look_again()
             self.notify(visible(f"Imported run {ended.out.strip()}."), markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +71,8 @@ def groups(runs: Iterable[Run]) -> list[list[Run]]:
 
 def _joins(run: Run, group: Sequence[Run]) -> bool:
     if _command(run):
-        named = {name_of(each) for each in group}
+        # A selector comes once; of a baseline there is a run for every seed.
+        named = {name_of(each) for each in group if asks(run)}
         return _command(run) == _command(group[0]) and name_of(run) not in named
     since = run["created"] - max(each["updated"] for each in group)
     return not asks(run) and since < PATIENCE
@@ -196,6 +198,15 @@ def pool_lines(pools: Iterable[Mapping[str, Any]]) -> list[Line]:
         )
         for each in pools
     ]
+
+
+def model_sizes(paths: Iterable[Path]) -> dict[Path, int]:
+    """The bytes of each; what was removed meanwhile is left out."""
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            found[path] = path.stat().st_size
+    return found
 
 
 def model_lines(sizes: Mapping[Path, int]) -> list[Line]:

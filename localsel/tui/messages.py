@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from localsel.tui.subject import Subject
+
+if TYPE_CHECKING:
+    from localsel.tui.following import Job
 
 
 @dataclass
@@ -39,3 +44,10 @@ class Failure(Message):
 
     text: str
     log: str = ""
+
+
+@dataclass
+class News(Message):
+    """The workspace was written to, or a command told something: all that they have told so far."""
+
+    jobs: Mapping[Path, Job]

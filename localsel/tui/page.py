@@ -40,6 +40,8 @@ class Page(Screen[None]):
         Binding("shift+tab", "app.focus_previous", "previous pane", show=False),
     ]
 
+    _refused = ""
+
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
@@ -63,9 +65,27 @@ class Page(Screen[None]):
         return ""
 
     def on_screen_resume(self) -> None:
+        self._refused = ""
         # Where the program ends meanwhile there is nothing to fill.
         if self.query(Keys):
-            self.show()
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Shows what there is; where it cannot be read, what was shown before stays."""
+        self.safely(self.show)
+
+    def safely(self, reading: Callable[[], None]) -> None:
+        """Reads the workspace: runs are removed meanwhile, and databases are busy."""
+        try:
+            reading()
+        except LocalselError as error:
+            self.refuse(error)
+
+    def refuse(self, error: LocalselError) -> None:
+        """Says what cannot be read; the same sentence once, until the screen comes up again."""
+        if str(error) != self._refused:
+            self._refused = str(error)
+            self.notify(visible(error), severity="error", markup=False)
 
     async def asked(self, *line: str) -> Any:
         """The document of a read command; None where it failed, which a dialog then says."""
@@ -98,6 +118,10 @@ class Page(Screen[None]):
         """The runs that are exported and reported from here."""
         return self.desk.subject.runs
 
+    def reported(self) -> tuple[str, ...]:
+        """Those of a report, where it takes in more than these."""
+        return self.handed()
+
     def action_export(self) -> None:
         """Asks for a format and a file, for the picks of the first run."""
         from localsel.tui.screens.exporting import Exporting
@@ -114,17 +138,20 @@ class Page(Screen[None]):
     def action_report(self) -> None:
         """Asks for a folder, for the report of all these runs."""
         from localsel.tui.widgets.asking import Asking
+        from localsel.tui.widgets.paths import expanded
         from localsel.wording import counted
 
-        runs = self.handed()
+        runs = self.reported()
 
         def answered(folder: str | None) -> None:
             if folder:
                 self.notify("Writing the report …")
-                self.later(partial(self._report, runs, Path(folder).expanduser()), "report")
+                self.later(partial(self._report, runs, expanded(folder)), "report")
 
         if runs:
             says = "A page, the same in Markdown, and the figures as JSON, in this folder:"
+            if runs != self.handed():
+                says = f"The whole comparison; mark a run with space for that run alone. {says}"
             title = f"Write the report of {counted(len(runs), 'run')}"
             self.app.push_screen(Asking(title, says, "report"), answered)
         else:

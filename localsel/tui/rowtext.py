@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from localsel.errors import LocalselError
 from localsel.printable import visible, visible_lines
 from localsel.tui.widgets.bars import bar
 
@@ -49,6 +50,14 @@ def row_text(store: Store, pool: str, row: int, whole: bool = True) -> Text:
     return text
 
 
+def text_in_run(store: Store, run: str, row: int) -> Text:
+    """A row of the pool of a run, or why it cannot be read."""
+    try:
+        return row_text(store, store.run(run)["pool"], row)
+    except LocalselError as error:
+        return Text(visible(error))
+
+
 def is_long(text: str) -> bool:
     return len(text) > 60 or "\n" in text
 
@@ -65,9 +74,13 @@ def shortened(text: str) -> str:
     return shown if rest <= 0 else f"{shown}… ({rest:,} more letters)"
 
 
-def first_line(store: Store, pool: str, row: int, longest: int = 200) -> str:
-    """The beginning of a row, for one line of a list."""
-    return visible(store.instruction(pool, row).text[:longest])
+def first_lines(store: Store, pool: str, rows: Sequence[int], longest: int = 200) -> dict[int, str]:
+    """The beginnings of rows, for one line of a list each."""
+    from localsel.records import Instruction
+
+    found = store.beginnings(pool, sorted(rows), longest)
+    asked = (Instruction(each["row"], each["instruction"], each["input"]) for each in found)
+    return {each.row: visible(each.text[:longest]) for each in asked}
 
 
 def shown_with(store: Store, run: Mapping[str, Any], pick: Pick) -> list[tuple[int, float]]:
@@ -92,9 +105,10 @@ def candidates_text(
 ) -> Text:
     """One line a candidate: sign, bar, share, row and how it begins."""
     text = Text.assemble("\n", ("Shown with it", "bold"), "  ● picked  × banned\n")
+    begins = first_lines(store, pool, [row for row, _ in shown])
     for row, share in shown:
         sign = signs.get(row, " ")
-        line = f"{sign} {bar(share, BAR)} {share:4.0%} {row:>6}  {first_line(store, pool, row)}"
+        line = f"{sign} {bar(share, BAR)} {share:4.0%} {row:>6}  {begins[row]}"
         text.append(f"{line}\n", style="bold" if sign.strip() else "")
     return text
 
@@ -106,8 +120,9 @@ def alike_text(home: Path, run: Mapping[str, Any], row: int) -> Text:
     with closing(Store(home)) as store:
         rows = store.near_duplicates(run["plan"], row)
         text = Text.assemble("\n", ("Near-duplicates of it", "bold"), "\n") if rows else Text()
+        begins = first_lines(store, run["pool"], rows[:MOST])
         for each in rows[:MOST]:
-            text.append(f"{each:>6}  {first_line(store, run['pool'], each)}\n")
+            text.append(f"{each:>6}  {begins[each]}\n")
         if len(rows) > MOST:
             text.append(f"… and {len(rows) - MOST:,} more\n")
     return text

@@ -149,6 +149,7 @@ def test_where_nobody_can_take_the_place_it_says_so(
     ("words", "says"),
     [
         (("--undo",), "there is nothing to undo."),
+        (("--accept", 12, "--ban", 12), "Row 12 is both accepted and banned."),
         (("--accept", 99_999), "There is no row 99999 in the data of run"),
         (("--ban", 10**25), f"There is no row {10**25} in the data of run"),
         (("--ban", -1), "There is no row -1"),
@@ -363,5 +364,10 @@ def test_choosing_blind_shows_nothing_of_the_selector_and_scores_it(review: Revi
     assert (found["agreement"], found["shared"]) == (1.0, 3)
     assert 0 < found["p_value"] < 0.05
     assert found["name"] in review.done("--score").stdout
-    review.done("--forget", drawn[0]["query"])
+    one, chosen = drawn[0]["query"], answers[drawn[0]["query"], 0].chosen
+    other = next(each["row"] for each in drawn[0]["candidates"] if each["row"] not in chosen)
+    refused = review("--choose", one, other, "--forget", 99_999)
+    assert refused.code == 2 and "has no query 99999" in refused.complaint
+    assert review.done("--score", "--json").document == [found], "nothing was chosen anew"
+    review.done("--forget", one)
     assert review.done("--score", "--json").document[0]["queries"] == 2

@@ -8,6 +8,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ KEYS: dict[str, tuple[str, ...]] = {
 """What is pressed on a screen without leaving it."""
 ASIDE = {"Clusters": "v", "Review": "x", "Map": "?", "Models": "?", "Prompt": "o"}
 """What opens something in front of it, which esc closes."""
-COPYING = ("Clusters", "Map", "Review")
+COPYING = {"Clusters": "radius", "Map": "Left to right", "Review": "rank"}
+"""Where something is copied, and what tells that it is there."""
 
 # All that the program itself has to say to a terminal: modes, places, colours, the pointer.
 OWN = re.compile(
@@ -105,7 +107,7 @@ def test_the_layout_holds(
     with Terminal(localsel, "tui", "--workspace", hostile, size=size, **locale) as terminal:
         terminal.wait_for("2 Run")
         for number, name in enumerate(NAMES, start=1):
-            terminal.press(str(number)).until(lambda up=_tab(name): up.search(terminal.lines[0]))
+            terminal.press(str(number)).until(partial(_is_up, terminal, name))
             for key in ("", *KEYS[name]):
                 shown.append(_settled(terminal.press(*filter(None, [key]))))
                 _holds(terminal, name, size)
@@ -138,12 +140,12 @@ def test_a_pool_is_read_searched_and_copied(
         _look(terminal, shown)
         assert not COPY.search(terminal.raw)
         terminal.press("escape", "escape").wait_for("1 Workspace")
-        for name in COPYING:
-            number = NAMES.index(name) + 1
-            shown.append(_settled(terminal.press(str(number), "down")))
+        for name, there in COPYING.items():
+            terminal.press(str(NAMES.index(name) + 1)).until(partial(_is_up, terminal, name))
+            shown.append(_settled(terminal.wait_for(there).press("down")))
             copies = len(COPY.findall(terminal.raw))
-            terminal.press("y").wait_for("Copied the")
-            terminal.until(lambda before=copies: len(COPY.findall(terminal.raw)) == before + 1)
+            terminal.press("y").until(partial(_has_copied, terminal, copies + 1))
+        terminal.wait_for("Copied the")
         assert terminal.press("q").ended() == 0
         _only_its_own(terminal)
         _copied_whole(terminal)
@@ -165,15 +167,20 @@ def _settled(terminal: Terminal, quiet: float = 0.3) -> str:
     return last
 
 
-def _tab(name: str) -> re.Pattern[str]:
-    """The tab of the screen that is up."""
-    return re.compile(rf"[▌|]{NAMES.index(name) + 1} {name}[▐|]")
+def _is_up(terminal: Terminal, name: str) -> bool:
+    """Whether this is the tab that stands out."""
+    tab = rf"[▌|]{NAMES.index(name) + 1} {name}[▐|]"
+    return re.search(tab, terminal.lines[0]) is not None
+
+
+def _has_copied(terminal: Terminal, count: int) -> bool:
+    return len(COPY.findall(terminal.raw)) == count
 
 
 def _holds(terminal: Terminal, name: str, size: tuple[int, int]) -> None:
     """Tabs above, keys below, nothing wider than the terminal, and panes that stay apart."""
     lines = terminal.lines
-    assert _tab(name).search(lines[0]) and "8 Prompt" in lines[0], terminal.text
+    assert _is_up(terminal, name) and "8 Prompt" in lines[0], terminal.text
     assert lines[-1].startswith(" ? help"), terminal.text
     assert max(wcswidth(line) for line in lines if line.isprintable()) <= size[0]
     places = {row.index("│") for row in terminal.cells if "│" in row}
@@ -193,4 +200,4 @@ def _copied_whole(terminal: Terminal) -> None:
     """What the clipboard got is what was asked for, as the data has it."""
     copied = [base64.b64decode(each, validate=True) for each in COPY.findall(terminal.raw)]
     assert len(copied) == len(COPYING)
-    assert copied[COPYING.index("Map")].decode("utf-8") in ROWS
+    assert copied[list(COPYING).index("Map")].decode("utf-8") in ROWS

@@ -76,7 +76,7 @@ def start(terminal: Terminal, diary: Diary, data: Path) -> None:
     terminal.wait_for("conversations as instruction" if LIMA.exists() else "instruction")
     diary.note("preview")
     terminal.press("space", "space", "tab").type("12")
-    terminal.wait_for("candidates shown", 300)
+    terminal.wait_for("tokens", 300)
     diary.note("plan")
     terminal.press("ctrl+s")
 

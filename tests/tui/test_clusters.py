@@ -17,7 +17,9 @@ from localsel.store import Store
 from localsel.tui import clustered
 from localsel.tui.app import Localsel
 from localsel.tui.clustered import SORTS, Candidates
+from localsel.tui.inquiry import Overview, read_clusters
 from localsel.tui.messages import Look
+from localsel.tui.page import Page
 from localsel.tui.screens.clusters import NO_RUN, ClustersPage
 from localsel.tui.screens.nearby import Nearby
 from localsel.tui.sides import Side, sides_of, widths
@@ -232,12 +234,38 @@ def test_o_shows_near_duplicates_below_their_row(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
+def test_what_comes_while_clusters_are_read_is_read_too(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Overview] = []
+    pages: list[Page] = []
+
+    def late(home: Path, sides: tuple[Side, ...]) -> Overview:
+        found = read_clusters(home, sides)
+        read.append(found)
+        if len(read) == 1:
+            with closing(sqlite3.connect(home / "localsel.db")) as database, database:
+                database.execute("DELETE FROM asked WHERE run = ?", (sides[0].run,))
+            pages[0].app.call_from_thread(pages[0].look_again)
+        return found
+
+    monkeypatch.setattr("localsel.tui.screens.clusters.read_clusters", late)
+
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        pages.append(app.page("clusters"))
+        page = await opened(app, pilot)
+        await until(pilot, lambda: len(read) == 2 and page.overview is read[1])
+
+    drive(scenario, workspace)
+
+
 def test_v_lists_the_neighbours_and_enter_goes_to_one(workspace: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         page = await opened(app, pilot)
         await pilot.press("v")
-        assert page.is_current
+        assert page.is_current and "near rows" not in screen_text(app)
         await inside(pilot, page, 0)
+        assert "near rows" in screen_text(app)
         _, row = page.pane.place
         await pilot.press("v")
         near = app.screen

@@ -26,6 +26,24 @@ def test_every_screen_has_its_number(number: int, name: str, workspace: Path) ->
     drive(scenario, workspace)
 
 
+@pytest.mark.parametrize("name", SCREENS)
+def test_what_cannot_be_read_is_said_once(name: str, workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.desk.subject.runs)
+        app.action_go(name)
+        page = app.page(name)
+        await until(pilot, lambda: app.up is page and page.is_mounted)
+        await pilot.pause(0.2)
+        app.desk.store.close()
+        for _ in range(3):
+            page.look_again()
+            await pilot.pause()
+        said = [each.message for each in app._notifications if "cannot be read" in each.message]
+        assert app.is_running and len(said) == (name != "models")
+
+    drive(scenario, workspace)
+
+
 def test_help_names_the_keys_of_the_focused_widget(workspace: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         await pilot.press("question_mark")

@@ -54,6 +54,16 @@ def first_row(app: Localsel) -> str:
     return screen_text(app).splitlines()[2]
 
 
+def test_a_pool_that_is_gone_is_said(tmp_path: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        screen = PoolScreen(app.desk, "none")
+        await app.push_screen(screen)
+        await until(pilot, lambda: app.screen is app.page("workspace"))
+        assert "This pool was removed meanwhile." in [each.message for each in app._notifications]
+
+    drive(scenario, tmp_path / "new")
+
+
 def test_every_row_is_reached(large: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         table = await opened(app, pilot)

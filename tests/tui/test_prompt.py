@@ -369,6 +369,22 @@ def test_another_query_from_another_screen_comes_up(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
+def test_a_text_that_comes_late_is_left_out(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        page = await opened(app, pilot)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "counting" in head(page))
+        app.post_message(Look(Subject()))
+        await until(pilot, lambda: page.run is None)
+        await until(
+            pilot, lambda: all(each.is_finished for each in app.workers if each.node is page)
+        )
+        await until(pilot, lambda: "No run is looked at" in read(page))
+        assert head(page) == ""
+
+    drive(scenario, workspace)
+
+
 DOCUMENT = {
     "shown": [7, 3, 9],
     "scores": [0.1, 0.2, 0.7],

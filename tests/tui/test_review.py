@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -145,7 +147,7 @@ def test_a_swap_takes_a_candidate_of_the_cluster_best_first(workspace: Path) -> 
         second = row(app.screen.query_one(Table))
         assert f"Instead of row {out} of cluster" in screen_text(app)
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: "1 swapped" in screen_text(app))
         assert (now(page).changes[-1].row, now(page).changes[-1].other) == (out, second)
         assert row(page.table) == second and "1 swapped" in screen_text(app)
         await pilot.press("u", "b")
@@ -162,12 +164,11 @@ def test_a_swap_takes_any_row_by_its_number(workspace: Path) -> None:
         await pilot.press("x", "r")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await pilot.press(*"999999", "enter")
-        await until(pilot, lambda: app.screen is page)
-        assert "There is no row 999999" in toasts(app)
+        await until(pilot, lambda: "There is no row 999999" in toasts(app))
         await pilot.press("x", "r")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await pilot.press(*str(other), "enter")
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: "1 swapped" in screen_text(app))
         assert (now(page).changes[-1].row, now(page).changes[-1].other) == (first, other)
         await pilot.press("x", "r")
         await until(pilot, lambda: isinstance(app.screen, Asking))
@@ -187,7 +188,7 @@ def test_a_note_is_data_wherever_it_is_shown(workspace: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Asking))
         app.screen.query_one(Input).value = hostile
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: "1 noted" in screen_text(app))
         assert now(page).notes[first].startswith("[bold red]why[/] [31m")
         assert "✎ note: [bold red]why[/] [31m" in screen_text(app)
         assert "\u202e" not in screen_text(app)
@@ -197,8 +198,7 @@ def test_a_note_is_data_wherever_it_is_shown(workspace: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Asking))
         app.screen.query_one(Input).value = ""
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen is page)
-        assert now(page).notes == {}
+        await until(pilot, lambda: not now(page).notes)
 
     drive(scenario, workspace)
 
@@ -210,9 +210,9 @@ def test_an_answer_is_written_in_place(workspace: Path) -> None:
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Writing))
         await pilot.press(*"qed", "enter", "8", "ctrl+s")
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: "1 answered" in screen_text(app))
         assert now(page).answers == {first: "qed\n8"}
-        assert "1 answered" in screen_text(app) and "≡ answered" in screen_text(app)
+        assert app.screen is page and "≡ answered" in screen_text(app)
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Writing))
         assert app.screen.query_one(TextArea).text == "qed\n8"
@@ -237,9 +237,8 @@ def test_leaving_an_answer_that_was_begun_asks(key: str, kept: str | None, works
         await pilot.press("escape")
         assert isinstance(app.screen, Writing), "esc goes on writing"
         await pilot.press("escape", key)
-        await until(pilot, lambda: app.screen is page)
+        await until(pilot, lambda: app.screen is page and not page.unsaved)
         assert now(page).answers.get(first) == kept
-        assert not page.unsaved
 
     drive(scenario, workspace)
 
@@ -260,6 +259,64 @@ def test_what_was_begun_is_there_after_going_elsewhere(workspace: Path) -> None:
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Writing))
         assert app.screen.query_one(TextArea).text == "half"
+
+    drive(scenario, workspace)
+
+
+def test_a_change_is_of_the_run_that_was_up_when_its_dialog_opened(workspace: Path) -> None:
+    one, two = run_of(workspace), run_of(workspace, asks=False)
+
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        page = await opened(app, pilot)
+        first = row(page.table)
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(app.screen, Asking))
+        app.desk.subject = Subject(runs=(two["run"],))
+        page.show()
+        await pilot.press(*"why", "enter")
+        await until(pilot, lambda: stored(workspace, one["run"]).notes == {first: "why"})
+        assert page.run and page.run["run"] == two["run"]
+        assert not now(page).changes
+
+    drive(scenario, workspace)
+
+
+def test_an_answer_that_is_refused_is_not_lost(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        page = await opened(app, pilot)
+        assert page.run
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, Writing))
+        with closing(Store(workspace)) as store, store.lock(page.run["run"]):
+            await pilot.press(*"begun", "ctrl+s")
+            await until(pilot, lambda: "Your text is not lost" in toasts(app))
+        assert "Another process is working on run" in toasts(app)
+        assert page.unsaved and not now(page).changes
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, Writing))
+        assert app.screen.query_one(TextArea).text == "begun"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not page.unsaved)
+        assert "begun" in now(page).answers.values()
+
+    drive(scenario, workspace)
+
+
+def test_the_screen_lives_while_a_change_waits(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        page = await opened(app, pilot)
+        with closing(sqlite3.connect(workspace / "localsel.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pressed = asyncio.create_task(pilot.press("a"))
+            beats = 0
+            while not pressed.done():
+                await asyncio.sleep(0.05)
+                beats += 1
+        await pressed
+        assert beats > 10, "the loop went round while it waited"
+        assert "Another process is busy with it" in toasts(app) or "locked" in toasts(app)
+        await pilot.press("a")
+        assert len(now(page).accepted) == 1
 
     drive(scenario, workspace)
 
@@ -472,6 +529,37 @@ def test_choosing_under_the_cursor_passing_and_taking_back(workspace: Path) -> N
         await pilot.press("u")
         assert chosen_in(workspace) == {}
         assert screen.asked == second
+
+    drive(blindly(check), workspace)
+
+
+def test_the_newest_choice_is_taken_back_in_a_screen_opened_again(workspace: Path) -> None:
+    async def check(app: Localsel, pilot: Pilot[None], screen: BlindScreen) -> None:
+        first = screen.asked
+        assert first
+        await pilot.press("s")
+        second = screen.asked
+        for _ in range(20):
+            await pilot.press("enter" if screen.asked in (first, second) else "s")
+        assert list(screen.made) == [second and second.query, first.query]
+        await pilot.press("escape", "B")
+        await until(pilot, lambda: "2/20" in screen_text(app))
+        await pilot.press("u")
+        assert second and list(chosen_in(workspace)) == [second.query]
+
+    drive(blindly(check), workspace)
+
+
+def test_what_was_taken_back_elsewhere_is_not_asked_again(workspace: Path) -> None:
+    async def check(app: Localsel, pilot: Pilot[None], screen: BlindScreen) -> None:
+        first = screen.asked
+        assert first
+        await pilot.press("enter")
+        with closing(Store(workspace)) as store:
+            blind.forget(store, run_of(workspace), first.query)
+        await pilot.press("u")
+        assert "Nothing was chosen in query" in toasts(app)
+        assert first not in screen.waiting and screen.made == []
 
     drive(blindly(check), workspace)
 

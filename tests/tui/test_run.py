@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from textual.pilot import Pilot
 
 from localsel.store import Store
 from localsel.tui.app import Interrupted, Localsel
+from localsel.tui.ending import kept
 from localsel.tui.messages import Look, Start
 from localsel.tui.screens.run import RunPage
 from localsel.tui.subject import Subject
@@ -299,3 +301,26 @@ def test_an_empty_workspace_says_which_key(tmp_path: Path) -> None:
         assert app.up is app.page("run")
 
     drive(scenario, tmp_path / "empty")
+
+
+def test_what_is_kept_agrees_in_number(workspace: Path) -> None:
+    with closing(Store(workspace)) as store:
+        run = next(run["run"] for run in store.runs() if run["facts"].get("selector"))
+        assert kept(store, run).endswith(" queries are kept.")
+        first = "(SELECT min(rowid) FROM asked WHERE run = ?1)"
+        with closing(sqlite3.connect(workspace / "localsel.db")) as database, database:
+            database.execute(f"DELETE FROM asked WHERE run = ?1 AND rowid > {first}", (run,))
+        assert kept(store, run).startswith("1 of ") and kept(store, run).endswith(" is kept.")
+
+
+def test_a_summary_that_failed_is_asked_for_again(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        page = app.page("run")
+        assert isinstance(page, RunPage)
+        await until(pilot, lambda: page.is_mounted)
+        page._summaries["gone", 0.0] = []
+        await asyncio.to_thread(page._summarise, ("gone", 0.0))
+        assert ("gone", 0.0) not in page._summaries
+
+    drive(scenario, workspace)

@@ -19,7 +19,7 @@ from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import Field, default_of, wrong
 from localsel.tui.widgets.forecast import Forecast
-from localsel.tui.widgets.paths import Completing, completed
+from localsel.tui.widgets.paths import Completing, completed, expanded
 from localsel.tui.widgets.picking import Picker, in_units
 from localsel.tui.widgets.selectors import Selectors
 from tests.tui.conftest import drive, screen_text, until
@@ -206,10 +206,12 @@ def test_leaving_asks_only_if_something_was_filled_in(
         await pilot.press("4")
         form.query_one(Selectors).focus()
         await pilot.press(key)
-        assert isinstance(app.screen, Dialog)
-        await pilot.press("escape")
-        assert app.screen is form
-        await pilot.press(key, "l")
+        for harmless in ("escape", "enter"):
+            assert isinstance(app.screen, Dialog)
+            await pilot.press(harmless)
+            assert app.screen is form
+            await pilot.press(key)
+        await pilot.press("l")
         await until(pilot, lambda: app.screen is app.page(up) if up else not app.is_running)
 
     fill(filling, home, example_pool)
@@ -334,6 +336,12 @@ def test_paths_are_completed(tmp_path: Path) -> None:
     assert completed(f"{tmp_path}/.") == f"{tmp_path}/.dark"
     assert completed("") is None and completed("~") is None
     assert completed(f"{tmp_path}/none/x") is None and completed("a\0b") is None
+    assert completed("~nobody-of-this-name/x") is None
+
+
+def test_the_home_of_nobody_stays_as_typed() -> None:
+    assert expanded("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
+    assert expanded("~/x") == Path.home() / "x"
 
 
 def test_the_last_of_several_paths_is_completed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList
 
 from localsel.store import Store
 from localsel.tui.app import Localsel
+from localsel.tui.listing import model_sizes
 from localsel.tui.screens.exporting import Exporting
 from localsel.tui.screens.pool import PoolScreen
 from localsel.tui.screens.workspace import WorkspacePage
@@ -369,6 +370,35 @@ def test_w_writes_the_report_of_a_comparison(workspace: Path, tmp_path: Path) ->
     drive(scenario, workspace)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in SELECTORS)
+
+
+def test_w_on_one_run_of_a_comparison_offers_the_whole(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await filled(app, pilot)
+        for keys, runs in ((("j",), "2 runs"), (("space",), "1 run")):
+            await pilot.press(*keys, "w")
+            await until(pilot, lambda: isinstance(app.screen, Asking))
+            assert f"Write the report of {runs}" in screen_text(app)
+            assert ("The whole comparison" in screen_text(app)) == (runs == "2 runs")
+            await pilot.press("escape")
+
+    drive(scenario, workspace)
+
+
+def test_a_path_of_nobody_is_refused_in_words(workspace: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await filled(app, pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Asking))
+        await typed(pilot, "~nobody-of-this-name/run.json.gz")
+        await until(pilot, lambda: isinstance(app.screen, Dialog))
+        assert "~nobody-of-this-name/run.json.gz" in screen_text(app)
+
+    drive(scenario, workspace)
+
+
+def test_models_removed_meanwhile_are_left_out(selector: Path, tmp_path: Path) -> None:
+    assert model_sizes([tmp_path / "gone.gguf", selector]) == {selector: selector.stat().st_size}
 
 
 def test_d_runs_the_demo(embedded: Path, tmp_path: Path) -> None:

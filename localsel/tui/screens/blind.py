@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -26,6 +27,7 @@ from localsel.wording import counted
 
 if TYPE_CHECKING:
     from localsel.blind import Blind
+    from localsel.store import Store
 
 LETTERS = "abcdefimoprtvwxzABCDEFHIJKLMOPQRTUVWXYZ"
 """What candidates are called: letters that do nothing else in a table or here."""
@@ -67,10 +69,16 @@ class BlindScreen(Screen[None]):
         super().__init__()
         self.desk, self.run = desk, run
         self.sample = sample(desk.store, run)
-        choices = desk.store.choices(run["plan"])
-        self.made = [each.query for each in self.sample if each.query in choices]
-        self.waiting = [each for each in self.sample if each.query not in choices]
+        self.made = self._made()
+        self.waiting = [each for each in self.sample if each.query not in self.made]
         self.chosen: list[int] = []
+        # Undo, pressed while a choice is being kept, takes that one back.
+        self._writing = asyncio.Lock()
+
+    def _made(self) -> list[int]:
+        """The queries of the sample in which something was chosen, the newest choice last."""
+        sampled = {each.query for each in self.sample}
+        return [each for each in self.desk.store.chosen_in(self.run["plan"]) if each in sampled]
 
     @property
     def asked(self) -> Blind | None:
@@ -104,14 +112,12 @@ class BlindScreen(Screen[None]):
         self._read()
 
     def _lines(self, asked: Blind) -> list[Line]:
-        letters = LETTERS.ljust(len(asked.rows))
+        store, letters = self.desk.store, LETTERS.ljust(len(asked.rows))
+        begins = rowtext.first_lines(store, self.run["pool"], asked.rows, reviewed.LONGEST)
         return [
-            Line(row, ("●" if row in self.chosen else "", letter, self._begins(row)))
+            Line(row, ("●" if row in self.chosen else "", letter, begins[row]))
             for row, letter in zip(asked.rows, letters, strict=False)
         ]
-
-    def _begins(self, row: int) -> str:
-        return rowtext.first_line(self.desk.store, self.run["pool"], row, reviewed.LONGEST)
 
     def _read(self) -> None:
         text, row = Text(), self.table.key
@@ -149,7 +155,7 @@ class BlindScreen(Screen[None]):
         self.table.go_to(row)
         self._draw()
 
-    def on_table_chosen(self, message: Table.Chosen) -> None:
+    async def on_table_chosen(self, message: Table.Chosen) -> None:
         """Enter: what is chosen counts; where one is asked for, the one under the cursor does."""
         from localsel.blind import choose
 
@@ -158,15 +164,24 @@ class BlindScreen(Screen[None]):
             return
         if not self.chosen and asked.quota == 1 and isinstance(message.key, int):
             self.chosen = [message.key]
+        rows = tuple(self.chosen)
+        async with self._writing:
+            done = await self._keep(lambda store: choose(store, self.run, asked.query, rows))
+        if done:
+            self._turn([each for each in self.waiting if each != asked])
+            if not self.waiting:
+                self.action_score()
+
+    async def _keep(self, write: Callable[[Store], None]) -> bool:
+        """Whether it could be made, and somebody still looks."""
         try:
-            choose(self.desk.store, self.run, asked.query, self.chosen)
+            await self.desk.change(write)
         except LocalselError as error:
             self._say(str(error))
-            return
-        self.made.append(asked.query)
-        self._turn(self.waiting[1:])
-        if not self.waiting:
-            self.action_score()
+            return False
+        finally:
+            self.made = self._made()
+        return bool(self.query(Keys))
 
     def _turn(self, waiting: list[Blind]) -> None:
         self.waiting, self.chosen = waiting, []
@@ -177,18 +192,18 @@ class BlindScreen(Screen[None]):
     def action_pass(self) -> None:
         self._turn([*self.waiting[1:], *self.waiting[:1]])
 
-    def action_undo(self) -> None:
+    async def action_undo(self) -> None:
+        """Takes the newest choice back, whenever it was made."""
         from localsel.blind import forget
 
-        if not self.made:
-            self._say("Nothing was chosen yet.")
-            return
-        query = self.made.pop()
-        try:
-            forget(self.desk.store, self.run, query)
-        except LocalselError as error:
-            self._say(str(error))
-        self._turn([*(each for each in self.sample if each.query == query), *self.waiting])
+        async with self._writing:
+            if not self.made:
+                self._say("Nothing was chosen yet.")
+                return
+            query = self.made[-1]
+            done = await self._keep(lambda store: forget(store, self.run, query))
+        if done:
+            self._turn([*(each for each in self.sample if each.query == query), *self.waiting])
 
     def action_score(self) -> None:
         self.app.push_screen(Score(self.desk, self.run["run"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
@@ -23,9 +23,6 @@ from localsel.tui.sides import Side, Stamp, legend, sides_of, stamp
 from localsel.tui.subject import Subject
 from localsel.tui.widgets.cluster import ClusterPane
 from localsel.tui.widgets.table import Lines, Table
-
-if TYPE_CHECKING:
-    from localsel.clusters import ClusterRow
 
 NO_RUN = "No run to show. Press 1 and choose one; or n there, to start one."
 SETTLED = 0.06
@@ -61,7 +58,7 @@ class ClustersPage(Page):
     sort, reverse = clustered.SORTS[0], False
     only_faulty = only_disputed = False
     _seen: Stamp | None = None
-    _reading = False
+    _reading = _missed = False
     _subject = Subject()
     _row: int | None = None
 
@@ -97,10 +94,12 @@ class ClustersPage(Page):
         if sides != self.sides:
             self.sides, self.overview = sides, None
             self.pane.clear()
-            self.remove_class("-inside")
+            self._go_in(False)
         if not sides:
             self._say(NO_RUN)
-        elif seen != self._seen and not self._reading:
+        elif self._reading:
+            self._missed = True
+        elif seen != self._seen:
             self._seen, self._reading = seen, True
             if self.overview is None:
                 self._say("Reading the clusters …")
@@ -119,18 +118,18 @@ class ClustersPage(Page):
         sides = self.sides
         try:
             overview = await asyncio.to_thread(read_clusters, self.desk.home, sides)
+            if sides == self.sides:
+                self.overview = overview
+                self._list()
+                self._turn()
+                self._open()
         except LocalselError as error:
             self._say(str(error))
-            return
         finally:
             self._reading = False
-        if sides != self.sides:
-            self.show()
-            return
-        self.overview = overview
-        self._list()
-        self._turn()
-        self._open()
+        if self._missed:
+            self._missed = False
+            self.look_again()
 
     def _turn(self) -> None:
         """To the cluster and the row that another screen looks at, once."""
@@ -156,7 +155,7 @@ class ClustersPage(Page):
     def _list(self) -> None:
         if self.overview is None:
             return
-        rows = [each for each in self.overview.rows if self._is_wanted(each)]
+        rows = clustered.narrowed(self.overview.rows, self.only_faulty, self.only_disputed)
         rows = clustered.arranged(rows, self.sort, self.reverse)
         self.table.empty = "No such cluster. Press f or D again to see all."
         lines = clustered.cluster_lines(rows, self.overview.heads, self.is_wide)
@@ -164,17 +163,10 @@ class ClustersPage(Page):
         self.table.show(Lines(lines), columns)
         self._tell()
 
-    def _is_wanted(self, row: ClusterRow) -> bool:
-        fine = not self.only_faulty or clustered.count(row)
-        return bool(fine and (not self.only_disputed or clustered.disagrees(row)))
-
     def _tell(self) -> None:
         assert self.overview
-        rows = self.overview.rows
         text = legend(self.sides, self.pane.styles_of_sides)
-        differ = sum(map(clustered.disagrees, rows))
-        text.append(f" · {len(rows)} clusters")
-        text.append(f", {differ} ≠" if len(self.sides) > 1 else "")
+        text.append(f" · {clustered.counted(self.overview.rows, len(self.sides) > 1)}")
         only = ["with faults"] * self.only_faulty + ["picked differently"] * self.only_disputed
         text.append(f" · only {', '.join(only)}: {len(self.table.source)}" if only else "", "bold")
         self.query_one("#legend", Static).update(text)
@@ -182,6 +174,7 @@ class ClustersPage(Page):
     def on_resize(self) -> None:
         self._list()
         self._open()
+        self.refresh_bindings()
 
     @on(Table.Highlighted, "#list")
     def _moved(self) -> None:
@@ -203,9 +196,13 @@ class ClustersPage(Page):
         self.table.narrow("")
         self._list()
         self.table.go_to(number)
-        self.add_class("-inside")
+        self._go_in(True)
         self._open()
         self.call_after_refresh(self.pane.table.focus)
+
+    def _go_in(self, is_inside: bool) -> None:
+        self.set_class(is_inside, "-inside")
+        self.refresh_bindings()
 
     def _open(self) -> None:
         """Reads the cluster under the cursor, if it can be seen."""
@@ -227,10 +224,15 @@ class ClustersPage(Page):
             self._row = None
 
     def _text(self, row: int) -> Text:
-        store = self.desk.store
-        return rowtext.row_text(store, store.run(self.sides[0].run)["pool"], row)
+        return rowtext.text_in_run(self.desk.store, self.sides[0].run, row)
 
     # What can be done
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is done about a row is done where rows can be seen."""
+        if action in ("nearby", "prompt"):
+            return self.is_inside or self.is_wide
+        return super().check_action(action, parameters)
 
     def action_sort(self) -> None:
         if self.pane.table.has_focus:
@@ -266,15 +268,15 @@ class ClustersPage(Page):
     def action_back(self) -> None:
         """From the text to the candidates, from them to the list."""
         if not self.pane.back():
-            self.remove_class("-inside")
+            self._go_in(False)
             self.table.focus()
 
     def action_nearby(self) -> None:
         from localsel.tui.screens.nearby import Nearby
 
         _, row = self.pane.place
-        if row is None or not (self.is_inside or self.is_wide):
-            self.notify("Open a cluster first, and put the cursor on a row.")
+        if row is None:
+            self.notify("Put the cursor on a row of the cluster.")
             return
         self.app.push_screen(Nearby(self.desk, self.sides[0].run, row), self._go_to)
 
@@ -290,7 +292,7 @@ class ClustersPage(Page):
 
     def action_prompt(self) -> None:
         query, _ = self.pane.place
-        if query is None or not (self.is_inside or self.is_wide):
-            self.notify("Open a cluster first, and put the cursor on a candidate.")
+        if query is None:
+            self.notify("Put the cursor on a candidate of the cluster.")
             return
         self.post_message(Look(self._here(), "prompt"))

@@ -16,6 +16,7 @@ from textual.containers import Container
 from textual.widgets import Static
 
 from localsel.errors import LocalselError
+from localsel.printable import visible
 from localsel.tui import picked, rowtext
 from localsel.tui.compared import VIEWS
 from localsel.tui.messages import Look
@@ -182,6 +183,13 @@ class ComparePage(Page):
         if choice is None:
             self.sheet.tell(None, Text())
             return
+        try:
+            self.sheet.tell(choice.row, *self._texts(choice))
+        except LocalselError as error:
+            self.sheet.tell(None, Text(visible(error)))
+
+    def _texts(self, choice: Choice) -> tuple[Text, Text]:
+        """The row, and the query that it was picked from."""
         store = self.desk.store
         pool = store.run(self.sides[0].run)["pool"]
         by = " ".join(side.letter for side in self.sides if side.run in choice.by)
@@ -189,7 +197,7 @@ class ComparePage(Page):
         text.append_text(rowtext.row_text(store, pool, choice.row))
         room = self.sheet.content_size.width
         rest = picked.query_text(store, choice, self.sides, self.table.styles_of_sides, room)
-        self.sheet.tell(choice.row, text, rest)
+        return text, rest
 
     def action_only(self) -> None:
         names = picked.filters(self.sides)

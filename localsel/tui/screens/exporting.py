@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,6 +15,7 @@ from textual.widgets.option_list import Option
 from localsel.printable import visible
 from localsel.tui.child import command
 from localsel.tui.desk import Desk
+from localsel.tui.widgets.paths import expanded
 
 FORMS = {
     "jsonl": (".jsonl", "all columns, and why each was picked"),
@@ -92,7 +92,7 @@ class Exporting(ModalScreen[str]):
         self.run_worker(self._write(force), group="write", exclusive=True)
 
     async def _write(self, force: bool) -> None:
-        path = str(Path(self.query_one(Input).value).expanduser())
+        path = str(expanded(self.query_one(Input).value))
         line = ["export", self.run, "--to", self.form, f"--out={path}", *["--force"] * force]
         ended = await command(line, self.desk.home)
         if ended.code:

@@ -123,11 +123,16 @@ class MapPage(Page):
         return await asyncio.to_thread(read_parties, self.desk.home, atlas.pool, runs)
 
     async def _refresh(self) -> None:
-        if self.atlas:
+        if self.atlas is None:
+            return
+        try:
             parties = await self._selections(self.atlas)
-            if parties != self.parties:
-                self.parties = parties
-                self._repaint()
+        except LocalselError as error:
+            self.refuse(error)
+            return
+        if parties != self.parties:
+            self.parties = parties
+            self._repaint()
 
     def _repaint(self) -> None:
         if self.atlas:
@@ -247,8 +252,15 @@ class MapPage(Page):
     async def _find(self, text: str) -> None:
         if self.atlas is None:
             return
-        rows = await asyncio.to_thread(_rows_with, self.desk.home, self.atlas.pool, text)
-        self.found = places(self.atlas, rows)
+        atlas = self.atlas
+        try:
+            rows = await asyncio.to_thread(_rows_with, self.desk.home, atlas.pool, text)
+        except LocalselError as error:
+            self.refuse(error)
+            return
+        if atlas is not self.atlas:
+            return
+        self.found = places(atlas, rows)
         self._repaint()
         if self.found:
             self.notify(f"{len(self.found):,} rows have it.")

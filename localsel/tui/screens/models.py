@@ -74,8 +74,9 @@ class ModelsPage(Page):
 
     def show(self) -> None:
         from localsel.selectors import weights
+        from localsel.tui.listing import model_sizes
 
-        self._sizes = {path: path.stat().st_size for path in weights(self.desk.home)}
+        self._sizes = model_sizes(weights(self.desk.home))
         lines = [self._line(path, size) for path, size in self._sizes.items()]
         self.table.show(Lines([*lines, Line(MACHINE, (MACHINE, "", ""), "dim")]))
         self._tell()

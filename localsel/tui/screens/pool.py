@@ -82,7 +82,12 @@ class PoolScreen(Screen[None]):
 
     def on_mount(self) -> None:
         store = self.desk.store
-        self.facts = next(each for each in store.pools() if each["pool"] == self.pool)
+        found = next((each for each in store.pools() if each["pool"] == self.pool), None)
+        if found is None:
+            self.notify("This pool was removed meanwhile.", severity="error")
+            self.call_after_refresh(self.action_back)
+            return
+        self.facts = found
         self.rows = PoolRows(store, self.pool, store.row_numbers(self.pool))
         self.table.show(self.rows)
         self._settling = self.set_interval(SETTLED, self._settled, pause=True)

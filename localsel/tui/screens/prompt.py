@@ -22,6 +22,7 @@ from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui import templates, trial
 from localsel.tui.desk import Desk
+from localsel.tui.inquiry import read_queries
 from localsel.tui.messages import Look
 from localsel.tui.screens.filing import DEFAULT, Filing
 from localsel.tui.widgets.editor import Editor
@@ -82,7 +83,7 @@ class PromptPage(Filing):
                 yield Static(id="head")
                 with ContentSwitcher(initial="read"):
                     yield Rendered(id="read")
-                    yield Table(trial.COLUMNS, id="trial", empty="Press t to ask the model.")
+                    yield Table(trial.COLUMNS, id="trial", empty="Press ctrl+r to ask the model.")
         yield Static(id="fault")
 
     def on_resize(self, event: events.Resize) -> None:
@@ -117,7 +118,10 @@ class PromptPage(Filing):
     async def _find_queries(self) -> None:
         run = self.run
         if run:
-            self.queries = await asyncio.to_thread(_asked, self.desk.home, run["run"])
+            try:
+                self.queries = await asyncio.to_thread(read_queries, self.desk.home, run["run"])
+            except LocalselError as error:
+                self.refuse(error)
         self._is_read = True
         self._render_soon(0)
 
@@ -197,12 +201,16 @@ class PromptPage(Filing):
 
     async def _show_query(self, run: str, query: int) -> None:
         document = await self._ask("show", run, query)
-        if document is None:
+        if document is None or not self._is_up(run, query):
             return
         self.query_one(Rendered).tell((run, query), document["text"])
         shortened = len(document["shortened"])
         says = f"{document['tokens']:,} tokens" + (f", {shortened} shortened" if shortened else "")
         self._write_head(says)
+
+    def _is_up(self, run: str, query: int) -> bool:
+        """Whether the screen has not turned away meanwhile."""
+        return (run, query) == ((self.run or {}).get("run"), self._query)
 
     async def _ask(self, command: str, run: str, query: int) -> Any:
         """What a command says of this query with the prompt as it is edited; else its fault."""
@@ -212,12 +220,14 @@ class PromptPage(Filing):
             try:
                 return await self.desk.ask(*line)
             except LocalselError as error:
-                self._say_fault(templates.without(path, str(error)))
-                self._write_head("no model can read this")
+                if self._is_up(run, query):
+                    self._say_fault(templates.without(path, str(error)))
+                    self._write_head("no model can read this")
                 return None
 
     def _write_head(self, says: str) -> None:
-        assert self.run is not None
+        if self.run is None:
+            return
         place = list(self.queries).index(self._query) + 1 if self._query in self.queries else 0
         selector = self.run["facts"]["selector"]["name"]
         says = "asking …" if self._is_asking else says
@@ -263,29 +273,15 @@ class PromptPage(Filing):
     async def _try(self, run: Mapping[str, Any], query: int) -> None:
         document = await self._ask("try", run["run"], query)
         self._is_asking = False
-        if document is None or (run["run"], query) != ((self.run or {}).get("run"), self._query):
+        if document is None or not self._is_up(run["run"], query):
             self._render_soon(0)
             return
-        store, pool = self.desk.store, run["pool"]
+        self.safely(partial(self._show_trial, document, run["pool"]))
+
+    def _show_trial(self, document: Mapping[str, Any], pool: str) -> None:
+        store = self.desk.store
         lines = trial.lines(document, lambda row: store.instruction(pool, row).text[:400])
         self.query_one("#trial", Table).show(Lines(lines))
         self.query_one(ContentSwitcher).current = "trial"
         self._write_head(f"{document['tokens']:,} tokens, {document['seconds']:.1f} s")
         self.notify(trial.summary(document), timeout=8)
-
-
-def _asked(home: Path, run: str) -> dict[int, int]:
-    """The queries that a model answered, and of each its cluster."""
-    from contextlib import closing
-
-    from localsel.store import Store
-
-    with closing(Store(home)) as store:
-        plan = store.run(run)["plan"]
-        clusters = {query.id: query.cluster for query in store.plan(plan).queries} if plan else {}
-        answers = store.answers(run)
-        return {
-            query: clusters.get(query, 0)
-            for (query, order), answer in sorted(answers.items())
-            if order == 0 and answer.outcome == "answered"
-        }

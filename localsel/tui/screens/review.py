@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -13,6 +14,8 @@ from localsel.tui.widgets.asking import Asking
 
 if TYPE_CHECKING:
     from localsel.records import ChangeKind
+
+DRAFT = "Your text is not lost: press t on the row to go on."
 
 
 class ReviewPage(SelectionPage):
@@ -45,28 +48,28 @@ class ReviewPage(SelectionPage):
 
     # Changes
 
-    def action_accept(self) -> None:
-        self._make("accept")
+    async def action_accept(self) -> None:
+        await self._mark("accept")
 
-    def action_accept_on(self) -> None:
+    async def action_accept_on(self) -> None:
         """Where only what is left is shown, the next one comes by itself."""
-        if self._make("accept") and not self.only_fresh:
+        if await self._mark("accept") and not self.only_fresh:
             self.table.action_move(1)
 
-    def action_ban(self) -> None:
-        self._make("ban")
+    async def action_ban(self) -> None:
+        await self._mark("ban")
 
-    def action_skip(self) -> None:
-        self._make("skip")
+    async def action_skip(self) -> None:
+        await self._mark("skip")
 
-    def action_undo(self) -> None:
+    async def action_undo(self) -> None:
         from localsel.review import undo
 
-        if self.run is None or self.review is None:
+        if (run := self.run) is None or self.review is None:
             self._say(NO_RUN)
             return
         try:
-            change = undo(self.desk.store, self.run)
+            change = await self.desk.change(lambda store: undo(store, run))
         except LocalselError as error:
             self._say(str(error), "warning")
             return
@@ -75,52 +78,72 @@ class ReviewPage(SelectionPage):
         self._say(reviewed.undone(change))
 
     def action_note(self) -> None:
-        if (pick := self.pick) and self.review:
+        if (pick := self.pick) and (run := self.run) and self.review:
             before = self.review.notes.get(pick.row, "")
             asking = Asking(f"Note on row {pick.row}", self._text(pick.row)[:300], before)
-            self.app.push_screen(asking, lambda text: self._write("note", pick.row, before, text))
+
+            async def noted(text: str | None) -> None:
+                if text is not None and text.strip() != before.strip():
+                    await self._make(run, "note", pick.row, text=text)
+
+            self.app.push_screen(asking, noted)
 
     def action_answer(self) -> None:
         from localsel.tui.widgets.writing import Writing
 
-        if (pick := self.pick) and self.review and self.run:
+        if (pick := self.pick) and (run := self.run) and self.review:
             before = self.review.answers.get(pick.row, "")
-            drafts = self._drafts.setdefault(self.run["run"], {})
-            above = str(rowtext.row_text(self.desk.store, self.run["pool"], pick.row))
+            drafts = self._drafts.setdefault(run["run"], {})
+            above = str(rowtext.row_text(self.desk.store, run["pool"], pick.row))
             writing = Writing(f"Answer to row {pick.row}", above, before, drafts, pick.row)
-            self.app.push_screen(
-                writing, lambda text: self._write("answer", pick.row, before, text)
-            )
 
-    def _write(self, kind: ChangeKind, row: int, before: str, text: str | None) -> None:
-        if text is not None and text.strip() != before.strip():
-            self._make(kind, row, text=text)
+            async def answered(text: str | None) -> None:
+                if text is None:
+                    return
+                same = text.strip() == before.strip()
+                if same or await self._make(run, "answer", pick.row, text=text, refused=DRAFT):
+                    drafts.pop(pick.row, None)
+
+            self.app.push_screen(writing, answered)
 
     def action_swap(self) -> None:
         from localsel.tui.screens.swap import SwapScreen
 
-        if (pick := self.pick) and self.run and self.review:
-            swap = SwapScreen(self.desk, self.run, self.review, pick)
-            self.app.push_screen(swap, lambda row: self._swap(pick.row, row))
+        if (pick := self.pick) and (run := self.run) and self.review:
 
-    def _swap(self, row: int, other: int | None) -> None:
-        if other is not None:
-            self._make("swap", row, other)
+            async def swapped(row: int | None) -> None:
+                if row is not None:
+                    await self._make(run, "swap", pick.row, row)
 
-    def _make(
-        self, kind: ChangeKind, row: int | None = None, other: int | None = None, text: str = ""
-    ) -> bool:
-        """Makes a change of the pick under the cursor, or of this row; whether it could be made."""
-        from localsel.review import Change, change
+            self.app.push_screen(SwapScreen(self.desk, run, self.review, pick), swapped)
 
-        row = self.pick.row if row is None and self.pick else row
-        if row is None or self.run is None:
+    async def _mark(self, kind: ChangeKind) -> bool:
+        """Makes a change of the pick under the cursor; whether it could be made."""
+        if (pick := self.pick) is None or self.run is None:
             self._say("There is no pick under the cursor.")
             return False
+        return await self._make(self.run, kind, pick.row)
+
+    async def _make(
+        self,
+        run: Mapping[str, Any],
+        kind: ChangeKind,
+        row: int,
+        other: int | None = None,
+        text: str = "",
+        refused: str = "",
+    ) -> bool:
+        """Whether it could be made; `refused` is said as well if not.
+
+        Another run may be up by the time a dialog has answered: the change is of this one.
+        """
+        from localsel.review import Change, change
+
+        made = Change(kind, row, other, text)
         try:
-            review = change(self.desk.store, self.run, Change(kind, row, other, text))
+            review = await self.desk.change(lambda store: change(store, run, made))
         except LocalselError as error:
-            self._say(str(error), "warning")
+            self._say(f"{error} {refused}", "warning")
             return False
         self.show()
         if kind != "accept":

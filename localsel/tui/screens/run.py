@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui.messages import Look, Start, Stop
 from localsel.tui.page import Page
@@ -150,6 +151,9 @@ class RunPage(Page):
         self._show_question()
 
     @on(Table.Highlighted, "#answers")
+    def _moved(self) -> None:
+        self.safely(self._show_question)
+
     def _show_question(self) -> None:
         key = self.query_one("#answers", Table).key
         answer = self.desk.store.answer(self._shown, *key) if isinstance(key, tuple) else None
@@ -175,7 +179,7 @@ class RunPage(Page):
     def _tick(self) -> None:
         """The clock and the memory, of what says nothing for a while."""
         if self.is_current and self._sight and self._sight.is_alive:
-            self.show()
+            self.look_again()
 
     # The summary of a run that has ended
 
@@ -195,10 +199,14 @@ class RunPage(Page):
         from localsel.store import Store
         from localsel.summary import summary
 
-        with closing(Store(self.desk.home)) as store:
-            *lines, _ = summary(run_record(store, key[0]), None)
+        try:
+            with closing(Store(self.desk.home)) as store:
+                *lines, _ = summary(run_record(store, key[0]), None)
+        except LocalselError:
+            del self._summaries[key]  # the next look tries again
+            return
         self._summaries[key] = lines
-        self.app.call_from_thread(self._show_one)
+        self.app.call_from_thread(self.safely, self._show_one)
 
     # What can be done
 
@@ -239,7 +247,7 @@ class RunPage(Page):
 
     def action_faults(self) -> None:
         self._faulty = not self._faulty
-        self.show()
+        self.look_again()
         self.notify("Only faults are shown." if self._faulty else "Everything is shown again.")
 
     def action_log(self) -> None:
@@ -259,7 +267,7 @@ class RunPage(Page):
 
     @on(Table.Highlighted, "#runs")
     def _turn(self) -> None:
-        self._show_one()
+        self.safely(self._show_one)
         self.refresh_bindings()
 
     @on(Table.Chosen, "#answers")

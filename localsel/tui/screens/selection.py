@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.css.query import NoMatches
 from textual.widgets import Static
 
 from localsel.errors import LocalselError
@@ -36,6 +38,8 @@ COLUMNS = (
     Column("", 4),
     Column("instruction"),
 )
+PAUSE = 0.1
+"""Seconds that the cursor rests before anything is looked for: a held key asks for nothing."""
 NO_RUN = "No finished run yet. Press 1, then n to start one or d for the demo."
 
 
@@ -178,9 +182,12 @@ class SelectionPage(Page):
 
     async def _find_alike(self, run: Mapping[str, Any], row: int) -> None:
         """In a thread: a plan may have a million rows."""
+        await asyncio.sleep(PAUSE)
         found = await asyncio.to_thread(rowtext.alike_text, self.desk.home, run, row)
-        if self.sheet.key == (run["run"], row):
-            self.sheet.follow(found)
+        # Where the program ends meanwhile there is no sheet.
+        with suppress(NoMatches):
+            if self.sheet.key == (run["run"], row):
+                self.sheet.follow(found)
 
     def on_table_chosen(self) -> None:
         """Reads it in the whole room there is."""

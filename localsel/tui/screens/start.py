@@ -22,9 +22,8 @@ from localsel.printable import visible
 from localsel.settings import Sourced, gather
 from localsel.tui.commands import SEVERAL, Form, line_of, shown
 from localsel.tui.desk import Desk
-from localsel.tui.messages import Look, Start
+from localsel.tui.messages import Start
 from localsel.tui.screens import SCREENS
-from localsel.tui.subject import Subject
 from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.datafile import DataFile
 from localsel.tui.widgets.dialog import Dialog
@@ -78,7 +77,6 @@ class StartScreen(Screen[None]):
         self.desk, self.data, self.marked = desk, data, models
         self.methods: Mapping[str, Mapping[str, Any]] = {}
         self._elsewhere: Mapping[str, Sourced] = {}
-        self._untouched = Form()
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
@@ -255,7 +253,6 @@ class StartScreen(Screen[None]):
         forecast = self.query_one(Forecast)
         forecast.stop()
         self.app.post_message(Start(forecast.line))
-        self.app.post_message(Look(Subject(), "run"))
         self.dismiss()
 
     def action_back(self) -> None:

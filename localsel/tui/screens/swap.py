@@ -84,14 +84,9 @@ class SwapScreen(Screen[int | None]):
         answers = self.desk.store.answers_in(run["run"], run["plan"], cluster)
         came = came_to(answers)
         out = {*self.review.banned, *(pick.row for pick in self.review.picks)}
-        return [
-            Line(row, (str(row), *came[row], self._begins(row)))
-            for row in ranked(answers)
-            if row not in out
-        ]
-
-    def _begins(self, row: int) -> str:
-        return rowtext.first_line(self.desk.store, self.run["pool"], row, reviewed.LONGEST)
+        rows = [row for row in ranked(answers) if row not in out]
+        begins = rowtext.first_lines(self.desk.store, run["pool"], rows, reviewed.LONGEST)
+        return [Line(row, (str(row), *came[row], begins[row])) for row in rows]
 
     def _read(self) -> None:
         row = self.query_one(Table).key

@@ -89,7 +89,7 @@ class WorkspacePage(Keeping):
             return
         # Opening the database takes longer than all else at the start: the frame comes first.
         self._painted = True
-        self.set_timer(PAINTED, self._fill)
+        self.set_timer(PAINTED, partial(self.safely, self._fill))
 
     def _fill(self) -> None:
         self._show_runs()
@@ -111,10 +111,10 @@ class WorkspacePage(Keeping):
         from localsel.tui.listing import Listing
 
         store = self.desk.store
-        runs = store.runs()
-        self._runs = {run["run"]: run for run in runs}
+        runs, picked = store.runs(), store.picked()
         self._states = {run["run"]: store.state(run) for run in runs}
-        self.listing = Listing(runs, self._states, store.picked(), self.desk.jobs.values())
+        self._runs = {run["run"]: run for run in runs}
+        self.listing = Listing(runs, self._states, picked, self.desk.jobs.values())
         self.query_one("#runs", Table).show(Lines(self.listing.lines))
 
     def _show_pools(self) -> None:
@@ -125,9 +125,9 @@ class WorkspacePage(Keeping):
 
     def _show_models(self) -> None:
         from localsel.selectors import weights
-        from localsel.tui.listing import model_lines
+        from localsel.tui.listing import model_lines, model_sizes
 
-        self._models = {path: path.stat().st_size for path in weights(self.desk.home)}
+        self._models = model_sizes(weights(self.desk.home))
         self.query_one("#models", Table).show(Lines(model_lines(self._models)))
 
     # What the cursor is on
@@ -155,17 +155,26 @@ class WorkspacePage(Keeping):
         """The runs that are exported and reported: those marked, or under the cursor."""
         return tuple(dict.fromkeys(run for entry in self.marked for run in entry.runs))
 
+    def reported(self) -> tuple[str, ...]:
+        """Of one run of a comparison the whole of it, unless that run is marked."""
+        runs = self.handed()
+        if len(runs) != 1 or self.query_one("#runs", Table).marked:
+            return runs
+        entries = self.listing.entries.values() if self.listing else ()
+        around = (each for each in entries if each.is_comparison and runs[0] in each.members)
+        return next((each.runs for each in around), runs)
+
     @on(Table.Highlighted, "#runs")
     def _moved(self) -> None:
         self._turn()
 
     def on_table_highlighted(self) -> None:
-        self._describe()
+        self.safely(self._describe)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         if isinstance(event.widget, Table):
             self._list = event.widget
-        self._describe()
+        self.safely(self._describe)
 
     def _turn(self) -> None:
         """Has the other screens show what the cursor is on."""
@@ -204,14 +213,17 @@ class WorkspacePage(Keeping):
         if key is None:
             return Text()
         if where == "pools":
-            return details.pool_text(next(each for each in self._pools if each["pool"] == key))
+            pool = next((each for each in self._pools if each["pool"] == key), None)
+            return details.pool_text(pool) if pool else Text()
         if where == "models":
-            return details.model_text(Path(str(key)), self._models[Path(str(key))])
-        entry = self.listing.entries[str(key)] if self.listing else None
+            size = self._models.get(Path(str(key)), 0)
+            return details.model_text(Path(str(key)), size)
+        entry = self.listing.entries.get(str(key)) if self.listing else None
         if entry is None or not entry.runs:
             return Text("It reads the data and makes its plan. Press enter to watch it.")
         if entry.is_comparison:
-            return details.comparison_text([self._runs[run] for run in entry.members], self._states)
+            runs = [run for name in entry.members if (run := self._runs.get(name))]
+            return details.comparison_text(runs, self._states) if runs else Text()
         try:
             with closing(Store(self.desk.home)) as store:
                 return details.run_text(store, entry.runs[0])
@@ -221,10 +233,10 @@ class WorkspacePage(Keeping):
     def action_details(self) -> None:
         self.toggle_class("-reading")
         self._read = None
-        self.call_after_refresh(self._describe)
+        self.call_after_refresh(self.safely, self._describe)
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._describe)
+        self.call_after_refresh(self.safely, self._describe)
 
     # Opening
 

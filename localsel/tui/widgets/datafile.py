@@ -19,6 +19,7 @@ from localsel.printable import visible
 from localsel.tui.desk import Desk
 from localsel.tui.widgets.fields import Field
 from localsel.tui.widgets.mapping import Roles, rows_of
+from localsel.tui.widgets.paths import expanded
 from localsel.tui.widgets.table import Table
 
 STILL = 0.3
@@ -55,10 +56,7 @@ class DataFile(Vertical):
     def path(self) -> str:
         """As it was typed, with the home folder for `~`."""
         typed = self.query_one("#field-data", Field).value.strip()
-        try:
-            return str(Path(typed).expanduser()) if typed.startswith("~") else typed
-        except RuntimeError:
-            return typed
+        return str(expanded(typed)) if typed.startswith("~") else typed
 
     @path.setter
     def path(self, path: str) -> None:

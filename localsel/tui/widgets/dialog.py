@@ -28,6 +28,8 @@ class Dialog(ModalScreen[str]):
     Dialog Horizontal { height: auto; margin-top: 1; }
     Dialog Button { margin-right: 1; min-width: 8; height: 1; border: none; }
     """
+    # Enter on what nobody read does no harm.
+    AUTO_FOCUS = "#back"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "answer('')", "back")]
 
     def __init__(self, text: str, answers: Mapping[str, str], log: str = "") -> None:
@@ -43,7 +45,7 @@ class Dialog(ModalScreen[str]):
             with Horizontal():
                 for key, says in self.answers.items():
                     yield Button(Text(f"{key} {says}"), name=key, compact=True)
-                yield Button(Text("esc back"), name="", compact=True)
+                yield Button(Text("esc back"), name="", id="back", compact=True)
 
     def on_key(self, event: events.Key) -> None:
         if event.character in self.answers:

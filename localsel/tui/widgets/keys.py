@@ -11,6 +11,9 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
+OWN_AFFAIRS = ("screen.copy_text",)
+"""What Textual binds for itself."""
+
 ALWAYS = (("?", "help", "app.help"), ("^p", "all actions", "app.command_palette"))
 
 
@@ -61,7 +64,9 @@ def held_keys(screen: Screen[Any]) -> list[Held]:
     found: dict[tuple[int, str], Held] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if not binding.description or binding.system or not active.enabled:
+        if not binding.description or binding.system or binding.action in OWN_AFFAIRS:
+            continue
+        if not active.enabled:
             continue
         key = screen.app.get_key_display(binding)
         place = (id(active.node), binding.action)

@@ -32,20 +32,25 @@ class Completing(Suggester):
         return f"{before}{space}{found}" if is_plain else None
 
 
+def expanded(typed: str) -> Path:
+    """With the home folder for `~`; `~nobody` stays as it was typed."""
+    return Path(os.path.expanduser(typed))
+
+
 def completed(text: str) -> str | None:
     """`da` → `data.jsonl`; a folder ends with a slash."""
     head, slash, start = text.rpartition("/")
     if not text or text == "~":
         return None
     try:
-        folder = Path(f"{head}{slash}" or ".").expanduser()
+        folder = expanded(f"{head}{slash}" or ".")
         with os.scandir(folder) as found:
             fitting = [each for each in found if _fits(each, start)]
         first = min(fitting, key=lambda each: each.name, default=None)
         if first is None:
             return None
         return f"{head}{slash}{first.name}{'/' if first.is_dir() else ''}"
-    except (OSError, RuntimeError, ValueError):
+    except (OSError, ValueError):
         return None
 
 

@@ -228,7 +228,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         index = self.scroll_offset.y + y - 1
         line = self.line(index) if index < len(self._source) else None
         if line is None:
-            says = self.empty if y == 2 and not len(self._source) else ""
+            says = self._says_empty() if y == 2 and not len(self._source) else ""
             text = set_cell_size(f" {visible(says)}", width)
             return Strip([Segment(text, self._style("empty"))], width)
         style = self._style("cursor" if index == self.cursor else line.tone)
@@ -236,6 +236,11 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip([Segment(mark + self._cells(line.cells), style)]).adjust_cell_length(
             width, style
         )
+
+    def _says_empty(self) -> str:
+        if self.is_narrowed and len(self._all):
+            return f"No row has {self.pattern!r}. Esc shows all again."
+        return self.empty
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"table--{name}") if name else self.rich_style

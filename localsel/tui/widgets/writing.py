@@ -20,8 +20,8 @@ from localsel.tui.widgets.keys import Keys
 class Writing(ModalScreen[str | None]):
     """ctrl+s answers with the text; esc answers None, and asks first if something was written.
 
-    `drafts` keeps what is written under `key` until it is answered, so that nothing is lost if
-    the screen is left by another way.
+    `drafts` keeps what is written under `key`, so that nothing is lost if the screen is left by
+    another way, or if the text cannot be kept: whoever keeps it drops the draft.
     """
 
     DEFAULT_CSS = """
@@ -65,8 +65,8 @@ class Writing(ModalScreen[str | None]):
             self.drafts[self.key] = event.text_area.text
 
     def action_keep(self) -> None:
-        self.drafts.pop(self.key, None)
-        self.dismiss(self.query_one(TextArea).text)
+        text = self.drafts[self.key] = self.query_one(TextArea).text
+        self.dismiss(text)
 
     def action_leave(self) -> None:
         if not self.changed:
