@@ -392,7 +392,7 @@ def test_a_path_of_nobody_is_refused_in_words(workspace: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await typed(pilot, "~nobody-of-this-name/run.json.gz")
         await until(pilot, lambda: isinstance(app.screen, Dialog))
-        assert "~nobody-of-this-name/run.json.gz" in screen_text(app)
+        await until(pilot, lambda: "~nobody-of-this-name/run.json.gz" in screen_text(app))
 
     drive(scenario, workspace)
 
