@@ -43,7 +43,7 @@ def test_what_cannot_be_read_is_said_once(name: str, workspace: Path) -> None:
         notes = "".join(each.message for each in app._notifications)
         # Review says it in place of its picks, and selectors are no part of the workspace.
         assert app.is_running and notes.count("cannot be read") == (name not in IN_PLACE)
-        await until(pilot, lambda: name != "review" or "cannot be read" in screen_text(app))
+        await until(pilot, lambda: name != "review" or "The workspace /" in screen_text(app))
 
     drive(scenario, workspace)
 
