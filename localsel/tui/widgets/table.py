@@ -239,7 +239,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _says_empty(self) -> str:
         if self.is_narrowed and len(self._all):
-            return f"No row has {self.pattern!r}. Esc shows all again."
+            return "No row has that. Press esc for all rows."
         return self.empty
 
     def _style(self, name: str) -> Style:
