@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from localsel.tui.app import Localsel
 from tests.conftest import CHECKOUT
@@ -80,4 +81,6 @@ async def settled(app: Localsel, pilot: Pilot[None]) -> None:
         lambda: all(each.group == "follow" or each.is_finished for each in app.workers),
         120,
     )
+    for field in app.screen.query(Input):
+        field.cursor_blink = False
     await pilot.pause(0.2)
