@@ -20,7 +20,8 @@ def home(workspace: Path | None = None) -> Path:
     Raises:
         UsageError: what a source says cannot be one.
     """
-    if not (workspace or "LOCALSEL_WORKSPACE" in os.environ or user_file().exists()):
+    said = any(name.startswith("LOCALSEL_") for name in os.environ)
+    if not (workspace or said or user_file().exists()):
         return default_workspace()
     from localsel.settings.options import hints
     from localsel.settings.sources import gather
