@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from localsel.__main__ import STOPPED
 from localsel.events import STAGES
+from localsel.wording import STOPPED
 from tests.cli.conftest import Choose, read_lines
 from tests.conftest import Command, Finished, events_of
 
@@ -341,7 +341,7 @@ def test_an_interruption_keeps_what_was_done(
                 process.send_signal(number)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert said.strip() == STOPPED
+    assert said.strip() == f"localsel: {STOPPED}"
     (stopped,) = localsel("runs", "--json", "--workspace", workspace).document
     assert stopped["state"] == "interrupted"
 
