@@ -48,7 +48,7 @@ LIMITS = {
 def run(rows: int = MILLION, rounds: int = 5) -> dict[str, Any]:
     """Medians over `rounds` of first paint; of every 100 page-downs the 95th percentile."""
     with tempfile.TemporaryDirectory() as name:
-        home = Path(name) / "workspace"
+        home = Path(name) / "localsel"
         make_workspace(home, rows)
         paints = [(import_textual(), first_paint(home)) for _ in range(rounds + 1)][1:]
         scrolled = scroll(home)
@@ -85,11 +85,12 @@ def import_textual() -> float:
 
 
 def first_paint(home: Path) -> float:
-    """Seconds from the start of `localsel tui` to its first words on a terminal of its own."""
+    """Seconds from the start of `localsel` to its first words on a terminal of its own."""
     ours, theirs = pty.openpty()
-    line = [sys.executable, "-P", "-m", "localsel", "tui", f"--workspace={home}"]
+    line = [sys.executable, "-P", "-m", "localsel"]
     started = time.perf_counter()
-    environment = os.environ | {"TERM": "xterm-256color"}
+    # The usual workspace, as most people have it.
+    environment = os.environ | {"TERM": "xterm-256color", "XDG_DATA_HOME": str(home.parent)}
     with subprocess.Popen(
         line, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     ) as process:
@@ -107,12 +108,12 @@ def _wait_for_words(terminal: int, started: float) -> None:
     while FIRST_WORDS not in seen:
         left = PATIENCE - (time.perf_counter() - started)
         if left <= 0 or not select.select([terminal], [], [], left)[0]:
-            raise LocalselError("`localsel tui` has painted nothing within a minute.")
+            raise LocalselError("`localsel` has painted nothing within a minute.")
         try:
             seen += os.read(terminal, 2**16)
         except OSError as error:  # the terminal was left
             said = seen[-300:].decode("utf-8", "replace")
-            raise LocalselError(f"`localsel tui` ended before it painted: {said}") from error
+            raise LocalselError(f"`localsel` ended before it painted: {said}") from error
 
 
 def scroll(home: Path) -> dict[str, Any]:
