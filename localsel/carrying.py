@@ -13,7 +13,7 @@ from typing import IO, Any
 import msgspec
 
 from localsel.blind import choices_of
-from localsel.errors import InputError, LocalselError, UsageError
+from localsel.errors import InputError, LocalselError, UsageError, WorkspaceError
 from localsel.runs import chosen_rows, run_record
 from localsel.settings import Sourced, check, fields, hints, known
 from localsel.store import VERSION, Store
@@ -95,8 +95,11 @@ def load_run(store: Store, path: Path) -> str:
         stored = store.run(run)
         msgspec.convert(stored["facts"], Facts)
         settings_of(stored["settings"])
-        record = run_record(store, run)
-        chosen_rows(store, stored)
+        try:
+            record = run_record(store, run)
+            chosen_rows(store, stored)
+        except WorkspaceError as error:
+            raise ValueError("rows that it speaks of are missing in it") from error
         picks = store.picks(run)
         if stored["plan"]:
             choices_of(store, stored["plan"])
