@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from queue import Queue
 
@@ -28,6 +29,8 @@ from tests.e2e.disturbing import text_of, twice, write_pool
 KILLED = -9
 GONE = 2
 SERVERS = 2
+COMMANDS = ("rehearsal", "run", "accept", "undo", "choose", "carry", "rm", "import")
+REVIEWING = ("accept", "undo", "choose")
 
 
 class Forks:
@@ -96,7 +99,22 @@ class Session:
             "rm": ["rm", "last", "--yes", *workspace],
             "import": ["runs", "import", self.folder / "carried", *workspace],
         }
+        if command in REVIEWING:
+            return ["review", "last", *self.changes[command], *workspace]
         return lines[command]
+
+    @cached_property
+    def changes(self) -> dict[str, list[object]]:
+        """What a person says of the run: a pick accepted, that taken back, a blind choice."""
+        with closing(Store(self.folder / "accept" / "workspace")) as store:
+            run = store.run("last")
+            query = next(each for each in store.plan(run["plan"]).queries if each.asks)
+            rows = ",".join(map(str, query.rows[: query.quota]))
+            return {
+                "accept": ["--accept", store.picks(run["run"])[0].row],
+                "undo": ["--undo"],
+                "choose": ["--choose", query.id, rows],
+            }
 
     def start(self, command: str, name: str) -> Path:
         """A place where everything before that command has happened."""
@@ -107,7 +125,7 @@ class Session:
         """The session once without any crash, and once as it goes on after one."""
         place = self.folder / "calm"
         place.mkdir()
-        for command in ("rehearsal", "run", "carry", "rm", "import"):
+        for command in COMMANDS:
             shutil.copytree(place, self.folder / command)
             self.seen[command] = forks.watched(self.line(command, place))
         answers = next(kind for kind in self.seen["run"] if "add_answer" in kind)
@@ -119,7 +137,7 @@ class Session:
     def crashes(self) -> Iterator[Crash]:
         """Each kind once, in the command that is quickest there: first and middle, both sides."""
         done: set[str] = set()
-        for command in ("run", "resumed", "rm", "import", "rehearsal"):
+        for command in ("run", "resumed", *REVIEWING, "rm", "import", "rehearsal"):
             for kind, times in self.seen[command].items():
                 if kind not in done:
                     for time in sorted({1, times // 2 + 1}):
@@ -163,10 +181,21 @@ def selection(place: Path) -> tuple[str, list[tuple[int, int]]]:
     return text_of(place / "picks.jsonl", run["run"]), sorted(log)
 
 
+def reviewed(place: Path) -> tuple[list[tuple[str, int | None]], dict[int, tuple[int, ...]]]:
+    """What a person changed in the one run of a place, and chose blind on its plan."""
+    with closing(Store(place / "workspace")) as store:
+        (run,) = store.runs()
+        changes = [(each.kind, each.row) for each in store.changes(run["run"])]
+        return changes, store.choices(run["plan"])
+
+
 def after(crash: Crash, session: Session, forks: Forks, place: Path) -> None:
     """The same command again, and what follows it, until there is something to compare."""
-    codes = (0, GONE) if crash.command in ("rm", "import") else (0,)
+    codes = (0, GONE) if crash.command in ("rm", "import", *REVIEWING) else (0,)
     assert forks.run(session.line(crash.command, place)) in codes, forks.said.read_text()
+    if crash.command in REVIEWING:
+        next_command = COMMANDS[COMMANDS.index(crash.command) + 1]
+        assert reviewed(place) == reviewed(session.folder / next_command)
     if crash.command == "rm":
         with closing(Store(place / "workspace")) as store:
             assert store.runs() == []
