@@ -11,11 +11,12 @@ from rich.text import Text
 
 from localsel.errors import LocalselError
 from localsel.printable import visible, visible_lines
+from localsel.selectors import model_name
 from localsel.tui.child import RefusedError
 
 STATES = {"": "not yet", "checking": "… checking", "good": "✓ can be used", "bad": "× cannot"}
 SIGNS = {"ok": "✓", "warning": "!", "failure": "×"}
-WIDE = 11
+WIDE, WIDER = 11, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def failed(error: LocalselError) -> Checked:
 
 def card_text(path: Path, size: int, checked: Checked) -> Text:
     """Everything that is known of a selector."""
-    text = Text.assemble((f"{visible(path.stem)}\n", "bold"), visible(path), "\n")
+    text = Text.assemble((f"{visible(model_name(path))}\n", "bold"), visible(path), "\n")
     if checked.state == "bad":
         text.append("\n× It cannot be used.\n", style="bold").append(visible_lines(checked.problem))
     elif checked.state == "checking":
@@ -53,18 +54,41 @@ def facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The lines of a card; what the file does not say is left out."""
     if not card:
         return []
+    starts = {"template": "the template writes it", "tokenizer": "the tokenizer adds it"}
     said = [
         ("model", named(card, "architecture", "{}, ", "parameters", "{:,} parameters")),
         ("layers", named(card, "layers", "{} of width ", "width", "{}")),
         ("weights", named(card, "quantisation", "{}, ", "mebibytes", "{} MiB")),
         ("context", named(card, "context", "{:,} tokens, ", "context_used", "{:,} used here")),
         ("tokens", named(card, "tokenizer", "{}, ", "vocabulary", "{:,} in all")),
+        ("memory", memory(card.get("memory") or {})),
         ("template", "yes" if card.get("chat_template") else "none: asked as plain text"),
         ("system", takes_system(card.get("takes_a_system_message"))),
+        ("start", starts.get(str(card.get("bos_from")), "")),
         ("canary", card.get("canary")),
+        ("a question", sampled(card.get("sample") or {})),
         ("sha256", card.get("sha256")),
     ]
     return [(name, str(value)) for name, value in said if value]
+
+
+def memory(needs: Mapping[str, Any]) -> str:
+    """What weights and cache take at the context that is used."""
+    if not needs:
+        return ""
+    parts = f"{mebibytes(needs['weights'])} weights, {mebibytes(needs['kv_cache'])} KV cache"
+    return f"{mebibytes(needs['total'])} MiB: {parts}"
+
+
+def sampled(sample: Mapping[str, Any]) -> str:
+    """What it answered to the question that every check asks."""
+    if not sample or "error" in sample:
+        return str(sample.get("error", ""))
+    chances = sample.get("probabilities") or {}
+    told = ", ".join(f"[{label}] {chance:.0%}" for label, chance in chances.items())
+    return (
+        f"picked [{sample['picked']}] of {len(sample['candidates'])}{': ' + told if told else ''}"
+    )
 
 
 def named(card: Mapping[str, Any], *parts: str) -> str:
@@ -87,10 +111,10 @@ def machine_text(findings: Sequence[Mapping[str, Any]]) -> Text:
     """What `localsel doctor` finds: what works here, what does not, what to do."""
     text = Text.assemble(("This machine\n", "bold"))
     for each in findings:
-        text.append(f"\n{SIGNS.get(each['state'], '?')} {each['what']:<{WIDE - 2}} ", style="bold")
+        text.append(f"\n{SIGNS.get(each['state'], '?')} {each['what']:<{WIDER - 2}} ", style="bold")
         text.append(visible(each["seen"]))
         if each["advice"]:
-            text.append(f"\n{'':<{WIDE}} {visible(each['advice'])}")
+            text.append(f"\n{'':<{WIDER}} {visible(each['advice'])}")
     return text
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from localsel.printable import visible
+from localsel.selectors import model_name
 from localsel.tui.listing import name_of, signed
 from localsel.wording import counted
 
@@ -157,4 +158,4 @@ def pool_text(pool: Mapping[str, Any]) -> Group:
 
 def model_text(path: Path, size: int) -> Group:
     facts = [("size", memory(size)), ("file", path)]
-    return page(f"Model {path.stem}", facts, "enter shows what it is, n starts a run.")
+    return page(f"Model {model_name(path)}", facts, "enter shows what it is, n starts a run.")

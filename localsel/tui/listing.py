@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localsel.selectors import model_name, model_size
 from localsel.tui.widgets.table import Line
 from localsel.wording import counted
 
@@ -205,13 +206,13 @@ def model_sizes(paths: Iterable[Path]) -> dict[Path, int]:
     found = {}
     for path in paths:
         with suppress(OSError):
-            found[path] = path.stat().st_size
+            found[path] = model_size(path)
     return found
 
 
 def model_lines(sizes: Mapping[Path, int]) -> list[Line]:
     """One line a model that can be named without a path."""
     return [
-        Line(str(path), (path.stem, f"{size / 2**20:,.1f}", str(path)))
+        Line(str(path), (model_name(path), f"{size / 2**20:,.1f}", str(path)))
         for path, size in sizes.items()
     ]

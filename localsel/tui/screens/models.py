@@ -1,4 +1,4 @@
-"""The GGUF files that localsel finds → a list, and of each what a check in a child says of it."""
+"""The models that localsel finds → a list, and of each what a check in a child says of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from textual.containers import Container
 
 from localsel.errors import LocalselError
 from localsel.printable import visible
+from localsel.selectors import model_name
 from localsel.tui import cards
 from localsel.tui.cards import Checked
 from localsel.tui.messages import Failure
@@ -84,7 +85,7 @@ class ModelsPage(Page):
     def _line(self, path: Path, size: int) -> Line:
         state = self._known(path).state
         tone = {"good": "good", "bad": "bad"}.get(state, "")
-        return Line(path, (path.stem, cards.mebibytes(size), cards.STATES[state]), tone)
+        return Line(path, (model_name(path), cards.mebibytes(size), cards.STATES[state]), tone)
 
     def _known(self, path: Path) -> Checked:
         """What a check said of the file as it is now."""
@@ -181,7 +182,8 @@ class ModelsPage(Page):
             return
         self.notify(visible(ended.words), markup=False)
         self.show()
-        self.table.go_to(next((each for each in self._sizes if each.stem == path.stem), None))
+        added = (each for each in self._sizes if model_name(each) == path.stem)
+        self.table.go_to(next(added, None))
 
     def action_new(self) -> None:
         from localsel.tui.screens.start import StartScreen

@@ -91,11 +91,15 @@ def known(home: Path) -> list[Model]:
 
 def named(path: Path) -> str:
     """A short name, unless something else lies under it here."""
-    return str(path) if Path(path.stem).exists() else path.stem
+    from localsel.selectors import model_name
+
+    return str(path) if Path(model_name(path)).exists() else model_name(path)
 
 
 def _model(path: Path, name: str) -> Model:
+    from localsel.selectors import model_size
+
     try:
-        return Model(name, path.stat().st_size, path)
+        return Model(name, model_size(path), path)
     except OSError:
         return Model(name, 0, path)
