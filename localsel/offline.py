@@ -1,7 +1,8 @@
-"""A process → the same process, unable to reach the network, with every attempt counted.
+"""A process → the same process, unable to reach the network, with every attempt counted and named.
 
 The guard sits at the level of Python: it refuses connections, datagrams and name look-ups that
-leave the machine, through any library that uses `socket`.
+leave the machine, through any library that uses `socket`. Below it, `namespace` has the kernel
+refuse them to everything.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from localsel import namespace
+from localsel.refusals import Counter, NetworkRefused, joined
+
+__all__ = ["TOLD", "VARIABLES", "Counter", "NetworkRefused", "guard", "is_local", "seal"]
+__all__ += ["set_variables", "told", "told_of_all"]
 
 VARIABLES = {
     "HF_HUB_OFFLINE": "1",
@@ -28,16 +35,7 @@ VARIABLES = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
-
-class NetworkRefused(OSError):  # noqa: N818 - an OSError, so that libraries handle it as one
-    """Somebody tried to leave this machine."""
-
-
-@dataclass
-class Counter:
-    """How often something tried to reach the network since the guard went up."""
-
-    attempts: int = 0
+SERVED = "the server that it asks is outside"
 
 
 def set_variables() -> None:
@@ -45,22 +43,79 @@ def set_variables() -> None:
     os.environ.update(VARIABLES)
 
 
+def seal(served: bool = False) -> None:
+    """The first statement of a process that runs a model: it leaves the network, if it can.
+
+    A model that is `served` is on this machine, but in its own namespace: there the guard stands
+    alone.
+    """
+    set_variables()
+    if served:
+        namespace.stay_out(SERVED)
+    else:
+        namespace.enter()
+
+
+TOLD = ("connections_attempted", "connections_refused", "offline")
+"""What a record says of the network."""
+
+
+def told(counter: Counter) -> dict[str, Any]:
+    """What was attempted since a guard went up, and what holds this process.
+
+    Of `offline`: the guard; the namespace, or `why` there is none; and who was let through.
+    """
+    held, is_up = namespace.standing(), any(each is counter for each in _counters)
+    holds = {"guard": is_up, "namespace": held.held, "why": held.why, "allowed": counter.passed}
+    return dict(zip(TOLD, (counter.attempts, counter.refused, holds), strict=True))
+
+
+def told_of_all(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The same of several processes or records; what one of them does not know, nobody does."""
+    known = [each for each in several if each]
+    attempts = sum(each.get("connections_attempted") or 0 for each in known)
+    refused = joined(each.get("connections_refused") or () for each in known)
+    held = [each.get("offline") for each in known]
+    return dict(zip(TOLD, (attempts, refused, _joint(held)), strict=True))
+
+
+def _joint(several: Sequence[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+    held = [each for each in several if each]
+    if len(held) < len(several) or not held:
+        return None
+    return {
+        "guard": all(each["guard"] for each in held),
+        "namespace": all(each["namespace"] for each in held),
+        "why": next((each["why"] for each in held if each["why"]), ""),
+        "allowed": joined(each["allowed"] for each in held),
+    }
+
+
 # Where each method of a socket takes the address: connect first, sendto last, after the data and
 # perhaps flags.
 CALLS = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
-LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
+# Who kept one of these functions from before the guard went up is met at the next step, inside
+# Python's own socket module. It comes too late for a name given to `connect`, which is looked up
+# before.
+ADDRESSED = {"socket.connect": "connect", "socket.sendto": "sendto", "socket.sendmsg": "sendmsg"}
+LOOKED_UP = {f"socket.{name}": name for name in LOOKUPS}
+# Sockets of these families end in this machine, whatever they are connected to.
+INTERNAL = {getattr(socket, name, None) for name in ("AF_UNIX", "AF_NETLINK", "AF_ALG")}
 
 _counters: list[Counter] = []
 _restore: list[Callable[[], None]] = []
+_watched = False
 
 
 @contextmanager
-def guard() -> Iterator[Counter]:
+def guard(allowed: Collection[str] = ()) -> Iterator[Counter]:
     """Refuses and counts, while it is up, every connection that is not to this machine.
 
-    Of several guards that are up at once, each counts; they may come down in any order.
+    Of several guards that are up at once, each counts; they may come down in any order. The hosts
+    that one of them has `allowed` pass, and are named.
     """
-    counter = Counter()
+    counter = Counter(allowed)
     if not _counters:
         _restore.extend(_install())
     _counters.append(counter)
@@ -75,39 +130,81 @@ def guard() -> Iterator[Counter]:
 
 def _install() -> Iterator[Callable[[], None]]:
     """Puts the guard before everything that leaves the machine; yields what takes it away."""
+    global _watched
+    if not _watched:
+        # Nothing takes this one away; without a counter it looks at nothing.
+        sys.addaudithook(_audit)
+        _watched = True
     for name, place in CALLS.items():
-        setattr(socket.socket, name, _checked(getattr(socket.socket, name), place))
+        setattr(socket.socket, name, _checked(getattr(socket.socket, name), name, place))
         yield partial(delattr, socket.socket, name)
     for name in LOOKUPS:
         original = getattr(socket, name)
-        setattr(socket, name, _looked_up(original))
+        setattr(socket, name, _looked_up(original, name))
         yield partial(setattr, socket, name, original)
 
 
-def _checked(original: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _checked(original: Callable[..., Any], how: str, place: int) -> Callable[..., Any]:
     def call(self: socket.socket, *arguments: Any) -> Any:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            address = next(iter(arguments[place:]), None)
-            if isinstance(address, tuple) and not is_local(address[0]):
-                _refuse(address[0])
+        _check_address(self.family, next(iter(arguments[place:]), None), how)
         return original(self, *arguments)
 
     return call
 
 
-def _looked_up(original: Callable[..., Any]) -> Callable[..., Any]:
+def _looked_up(original: Callable[..., Any], how: str) -> Callable[..., Any]:
     def call(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host is not None and not is_local(host):
-            _refuse(host)
-        return original(host, *arguments, **options)
+        _check_name(host, how)
+        found = original(host, *arguments, **options)
+        if how == "getaddrinfo":
+            for counter in _counters:
+                counter.resolved(host, {each[4][0] for each in found})
+        return found
 
     return call
 
 
-def _refuse(target: object) -> None:
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    """The last step: what passes here is on its way."""
+    if not _counters:
+        return
+    if event in ADDRESSED:
+        _check_address(arguments[0].family, arguments[1], ADDRESSED[event], is_leaving=True)
+    elif event in LOOKED_UP:
+        _check_name(arguments[0], LOOKED_UP[event], is_leaving=True)
+
+
+def _check_address(family: int, address: object, how: str, is_leaving: bool = False) -> None:
+    # None: the socket is connected, and was looked at then.
+    if address is None or family in INTERNAL:
+        return
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        _refuse(str(address), "", how)
+    elif isinstance(address, tuple):
+        _check(address[0], str(address[1]) if len(address) > 1 else "", how, is_leaving)
+
+
+def _check_name(host: Any, how: str, is_leaving: bool = False) -> None:
+    if how == "getnameinfo":
+        host = host[0] if isinstance(host, tuple) and host else ""
+    if host is not None:
+        _check(host, "", how, is_leaving)
+
+
+def _check(host: object, port: str, how: str, is_leaving: bool) -> None:
+    if is_local(host):
+        return
+    if not any(counter.lets(host) for counter in _counters):
+        _refuse(host, port, how)
+    elif is_leaving:
+        for counter in _counters:
+            counter.note_passed(host, port, how)
+
+
+def _refuse(host: object, port: str, how: str) -> None:
     for counter in _counters:
-        counter.attempts += 1
-    raise NetworkRefused(f"localsel is offline: a connection to {target} was refused")
+        counter.note_refused(host, port, how)
+    raise NetworkRefused(f"localsel is offline: a connection to {host} was refused")
 
 
 def is_local(host: object) -> bool:

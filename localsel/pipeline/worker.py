@@ -22,9 +22,17 @@ import msgspec
 
 from localsel.errors import LocalselError
 from localsel.events import Event
+from localsel.selectors import is_served
 from localsel.settings import Settings
 from localsel.sharing import Sharing
 
+# It leaves the network before anything is imported that might start a thread.
+START = """
+from localsel import offline
+offline.seal(served={served})
+from localsel.pipeline.worker import main
+main()
+"""
 # How long an interrupted worker may take to write down where it stands.
 PATIENCE = 20.0
 
@@ -36,8 +44,10 @@ def work(job: str, settings: Settings, sharing: Sharing) -> Generator[Event, Non
         LocalselError: what the worker failed with; its own words and exit code.
     """
     order = {"job": job, "settings": asdict(settings), "sharing": sharing.as_json()}
+    asked = [settings.model, *sharing.narrow]
+    is_outside = any(is_served(model, settings.backend) for model in asked)
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "localsel.pipeline.worker"],
+        [sys.executable, "-P", "-c", START.format(served=is_outside)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -132,13 +142,15 @@ def main() -> None:
 
 
 def _events(job: str, settings: Settings, sharing: Sharing) -> Iterator[Event]:
-    from localsel.pipeline import preparing, rehearsal, run
+    from localsel.pipeline import checking, preparing, rehearsal, run
 
     match job:
         case "plan":
             return preparing.prepare(settings, sharing)
         case "measure":
             return preparing.measure(settings, sharing)
+        case "check":
+            return checking.check(settings)
         case "rehearse":
             return rehearsal.rehearse(settings, sharing)
         case _:
@@ -156,7 +168,3 @@ def _end_with_parent() -> None:
 
 def _path(kind: type, value: object) -> object:
     return kind(value)
-
-
-if __name__ == "__main__":
-    main()

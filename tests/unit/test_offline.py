@@ -6,22 +6,36 @@ Only addresses that are set aside for documentation are named, and only while th
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from localsel.offline import VARIABLES, NetworkRefused, guard, is_local, set_variables
+from localsel.offline import (
+    TOLD,
+    VARIABLES,
+    NetworkRefused,
+    guard,
+    is_local,
+    set_variables,
+    told_of_all,
+)
+from localsel.refusals import NAMED
 
 V4, V6, NAME = "192.0.2.1", "2001:db8::1", "example.invalid"
 METHODS = ("connect", "connect_ex", "sendto", "sendmsg")
-LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
 
 
 @pytest.fixture
@@ -74,6 +88,7 @@ AWAY: dict[str, Callable[[socket.socket], object]] = {
     "gethostbyname": lambda udp: socket.gethostbyname(NAME),
     "gethostbyname_ex": lambda udp: socket.gethostbyname_ex(NAME),
     "gethostbyaddr": lambda udp: socket.gethostbyaddr(V4),
+    "getnameinfo": lambda udp: socket.getnameinfo((V4, 80), 0),
     "create_connection": lambda udp: socket.create_connection((NAME, 80), timeout=1),
 }
 
@@ -128,6 +143,141 @@ def test_asyncio_is_refused() -> None:
         with pytest.raises(NetworkRefused):
             asyncio.run(reach())
         assert counter.attempts >= 1
+
+
+def test_sockets_that_leave_by_other_ways_are_refused() -> None:
+    class Elsewhere(socket.socket):
+        """To the machine that this one may be a guest of."""
+
+        family = property(lambda self: 40)  # type: ignore[assignment]
+
+    with guard() as counter, Elsewhere() as opened:
+        with pytest.raises(NetworkRefused):
+            opened.connect((2, 1024))
+        assert [each["to"] for each in counter.refused] == ["(2, 1024)"]
+
+
+KEPT = """
+import _socket, json, os, sys
+from socket import AF_INET, SOCK_DGRAM, getaddrinfo, gethostbyname, getnameinfo
+from localsel import namespace
+from localsel.offline import NetworkRefused, guard
+place = ("192.0.2.1", 9)
+udp = _socket.socket(AF_INET, SOCK_DGRAM)
+ways = [lambda: udp.connect(place), lambda: udp.connect_ex(place), lambda: udp.sendto(b"x", place)]
+ways += [lambda: udp.sendmsg([b"x"], [], 0, place), lambda: getaddrinfo("192.0.2.1", 80)]
+ways += [lambda: gethostbyname("192.0.2.1"), lambda: getnameinfo(place, 0)]
+refused = 0
+# Nothing leaves, should the guard fail.
+namespace.enter()
+with guard() as counter:
+    for way in ways:
+        try:
+            way()
+        except NetworkRefused:
+            refused += 1
+    udp.connect(("127.0.0.1", 9))
+print(json.dumps([refused, counter.attempts, len(ways)]))
+"""
+
+
+def test_functions_that_were_kept_from_before_are_refused_too() -> None:
+    line = [sys.executable, "-I", "-c", KEPT]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [7, 7, 7]
+
+
+# --- named ---------------------------------------------------------------------------------------
+
+
+def test_every_attempt_is_named_with_its_place_and_who_made_it(udp: socket.socket) -> None:
+    with guard() as counter:
+        for _ in range(2):
+            with pytest.raises(NetworkRefused):
+                udp.sendto(b"x", (V4, 9))
+        with pytest.raises(NetworkRefused):
+            socket.getaddrinfo(NAME.encode(), 80)
+        with socket.socket(socket.AF_INET6) as opened, pytest.raises(NetworkRefused):
+            opened.connect((V6, 9))
+    # Whatever ran the tests began it.
+    found = [(each["to"], each["how"], each["times"]) for each in counter.refused]
+    assert found == [
+        (f"{V4}:9", "sendto", 2),
+        (NAME, "getaddrinfo", 1),
+        (f"[{V6}]:9", "connect", 1),
+    ]
+    assert all(each["by"] for each in counter.refused)
+
+
+def test_a_plug_in_is_named_and_not_the_library_that_it_called(tmp_path: Path) -> None:
+    """As it stands when localsel calls a plug-in, which calls requests."""
+    source = "import requests\ndef fetch(): requests.get('http://192.0.2.1/', timeout=1)\n"
+    calls = {"localsel.methods.any": "def call(fetch): fetch()\n", "spy.inner": source}
+    spaces: dict[str, dict[str, Any]] = {name: {"__name__": name} for name in calls}
+    for name, text in calls.items():
+        exec(text, spaces[name])
+    with guard() as counter, pytest.raises(requests.ConnectionError):
+        spaces["localsel.methods.any"]["call"](spaces["spy.inner"]["fetch"])
+    (found,) = counter.refused
+    assert (found["to"], found["by"]) == ("192.0.2.1", "spy.inner")
+
+
+def test_all_are_counted_but_only_some_named() -> None:
+    with guard() as counter:
+        for number in range(50):
+            with pytest.raises(NetworkRefused):
+                socket.gethostbyname(f"{number}.example.invalid")
+        with pytest.raises(NetworkRefused):
+            socket.gethostbyname("0.example.invalid")
+    assert counter.attempts == 51
+    assert len(counter.refused) == NAMED
+    assert counter.refused[0]["times"] == 2
+
+
+ALLOWED = """
+import json, socket
+from localsel.offline import NetworkRefused, guard
+with guard(), guard(allowed=["0.0.0.0", "2130706433", "a.invalid"]) as counter:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.connect(("0.0.0.0", 9))
+        udp.sendto(b"x", ("0.0.0.0", 9))
+        found = socket.getaddrinfo("2130706433", 9)
+        try:
+            udp.connect(("0.0.0.1", 9))
+        except NetworkRefused:
+            print(json.dumps([counter.passed, counter.refused, sorted(counter.allowed)]))
+"""
+
+
+def test_a_host_that_is_allowed_passes_and_is_named() -> None:
+    """Two ways to write this machine that look like others: no test may leave it."""
+    line = [sys.executable, "-I", "-c", ALLOWED]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    passed, refused, allowed = json.loads(done.stdout)
+    assert [(each["to"], each["how"], each["times"]) for each in passed] == [
+        ("0.0.0.0:9", "connect", 1),
+        ("0.0.0.0:9", "sendto", 1),
+        ("2130706433", "getaddrinfo", 1),
+    ]
+    assert [each["to"] for each in refused] == ["0.0.0.1:9"]
+    # Whoever may be looked up may be reached at the address that was found.
+    assert allowed == ["0.0.0.0", "127.0.0.1", "2130706433", "a.invalid"]
+
+
+def test_what_several_processes_tell_is_one_record() -> None:
+    one = {"to": "a:1", "by": "spy", "how": "connect", "times": 2}
+    open_ = {"guard": True, "namespace": False, "why": "no more", "allowed": [one]}
+    held = open_ | {"namespace": True, "why": "", "allowed": []}
+    first = dict(zip(TOLD, (2, [one], held), strict=True))
+    second = dict(zip(TOLD, (3, [one | {"times": 3}], open_), strict=True))
+    assert told_of_all([first, {}, second]) == {
+        "connections_attempted": 5,
+        "connections_refused": [one | {"times": 5}],
+        "offline": open_,
+    }
+    older = {"connections_attempted": 1}
+    assert told_of_all([first, older])["connections_attempted"] == 3
+    assert told_of_all([first, older])["offline"] is None
 
 
 # --- let through ---------------------------------------------------------------------------------
