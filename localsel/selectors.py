@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localsel.errors import BackendError
+from localsel.servers import is_server, short_name
 from localsel.settings import model_folders
 
 LONGEST = 100
@@ -16,13 +17,58 @@ SCRIPTED = ("first", "random", "abstain")
 
 
 def weights(workspace: Path) -> Iterator[Path]:
-    """GGUF files in the folders where localsel looks; of several of one name the first."""
+    """GGUF files and Hugging Face folders where localsel looks; of several of one name the first.
+
+    In one place files come before folders: where both have a name, it means the file.
+    """
     seen = set()
     for folder in model_folders(workspace):
-        for path in sorted(folder.rglob("*.gguf")):
-            if path.stem not in seen and path.is_file():
-                seen.add(path.stem)
+        files = (path for path in sorted(folder.rglob("*.gguf")) if path.is_file())
+        for path in [*files, *sorted(_folders(folder))]:
+            if model_name(path) not in seen:
+                seen.add(model_name(path))
                 yield path
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Those with a model in them; embedders are models of another kind."""
+    # A link to a folder is followed by none of Python's walks, and `models add` makes such links.
+    linked = (path for path in folder.glob("*") if path.is_symlink() and path.is_dir())
+    below = (path.parent for path in folder.rglob("config.json"))
+    for path in {*linked, *below} - {folder}:
+        is_embedder = (path / "modules.json").exists()
+        if not is_embedder and (path / "config.json").is_file() and any(path.glob(WEIGHTS)):
+            yield path
+
+
+WEIGHTS = "*.safetensors"
+
+
+def model_name(path: Path) -> str:
+    """What a model is called without its path: a file's stem, a folder's name."""
+    return path.stem if path.suffix == ".gguf" else path.name
+
+
+def model_size(path: Path) -> int:
+    """Bytes of its weights.
+
+    Raises:
+        OSError: it is gone.
+    """
+    files = path.glob(WEIGHTS) if path.is_dir() else [path]
+    return sum(each.stat().st_size for each in files)
+
+
+def shown_name(model: str, is_rule: bool = False) -> str:
+    """A short name for a selector as a record shows it."""
+    if is_rule:
+        return model
+    return short_name(model) if is_server(model) else model_name(Path(model))
+
+
+def place_of(model: str, is_rule: bool = False) -> str:
+    """Where a selector is, from any folder: its path, its address, or the rule itself."""
+    return model if is_rule or is_server(model) else str(Path(model).resolve())
 
 
 def is_scripted(model: str) -> bool:
@@ -31,12 +77,21 @@ def is_scripted(model: str) -> bool:
     return rule in SCRIPTED and not Path(rule).exists()
 
 
+def is_served(model: str | None, backend: str = "auto") -> bool:
+    """Whether a server answers for the model, and not a process of ours."""
+    return backend == "openai" or (backend == "auto" and is_server(model or ""))
+
+
 def find_selector(model: str, workspace: Path) -> str:
-    """The path that `model` means: a path itself, or a file's name, with or without .gguf.
+    """The path that `model` means: a path itself, or a name, of a file with or without .gguf.
+
+    The address of a server is what it is.
 
     Raises:
         BackendError: nothing is there, and what is near.
     """
+    if is_server(model):
+        return model
     try:
         path = Path(model).expanduser()
         exists = path.exists()
@@ -46,7 +101,7 @@ def find_selector(model: str, workspace: Path) -> str:
     if exists or is_scripted(model):
         return model if is_scripted(model) else str(path)
     known = list(weights(workspace))
-    named = [each for each in known if model in (each.name, each.stem)]
+    named = [each for each in known if model in (each.name, model_name(each))]
     if named:
         return str(named[0])
     raise BackendError(f"There is no model {model}.", _nearest(path, known))
@@ -56,7 +111,7 @@ def _nearest(path: Path, known: list[Path]) -> str:
     """A model of nearly that name, in the folder that was named or in those searched."""
     beside = sorted(path.parent.glob("*.gguf")) if path.parent.is_dir() else []
     candidates = {each.name: str(each) for each in [*known, *beside]}
-    stems = {each.stem: str(each) for each in [*known, *beside]}
+    stems = {model_name(each): str(each) for each in [*known, *beside]}
     near = difflib.get_close_matches(path.name, [*candidates, *stems], n=1, cutoff=0.5)
     if near:
         return f"Did you mean {(candidates | stems)[near[0]]}?"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from localsel.settings.options import (
         FILES,
         OUTSIDE_FINGERPRINT,
+        YOUNGER,
         Display,
         Settings,
         describe,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         hints,
     )
     from localsel.settings.places import (
+        api_key,
         default_workspace,
         home,
         model_folders,
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FILES",
     "OUTSIDE_FINGERPRINT",
+    "YOUNGER",
     "Display",
     "Settings",
     "Sourced",
+    "api_key",
     "build",
     "check",
     "default_workspace",
@@ -56,8 +60,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "options": "FILES OUTSIDE_FINGERPRINT Display Settings describe fields hints",
-    "places": "default_workspace home model_folders resource user_file",
+    "options": "FILES OUTSIDE_FINGERPRINT YOUNGER Display Settings describe fields hints",
+    "places": "api_key default_workspace home model_folders resource user_file",
     "shapes": "schema",
     "sources": "gather known read_environment read_file",
     "values": "Sourced build check expected",

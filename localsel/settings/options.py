@@ -15,6 +15,7 @@ Grouping = Literal["coreset", "diverse", "similar", "random"]
 Count = Annotated[int, Meta(ge=1)]
 Files = tuple[Path, ...]
 Display = Literal["auto", "full", "plain", "json", "none"]
+Constraint = Literal["outlines", "xgrammar"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,10 @@ class Settings:
     budget: Annotated[int, Meta(ge=1, description="How many instructions to choose.")]
     model: Annotated[
         str | None,
-        Meta(description="The selector: a GGUF file, by path or by a name that `models` lists."),
+        Meta(
+            description="The selector: a GGUF file or a Hugging Face folder, by path or by a name"
+            " that `models` lists, or the address of a server on this machine."
+        ),
     ] = None
     method: Annotated[str, Meta(description="How to select; see `localsel methods`.")] = "selectllm"
     backend: Annotated[str, Meta(description="What runs the selector; auto goes by the path.")] = (
@@ -108,6 +112,24 @@ class Settings:
         Annotated[int, Meta(ge=1, le=1024)] | None,
         Meta(description="CPU threads. [default: all cores]"),
     ] = None
+    gpus: Annotated[
+        int, Meta(ge=1, le=64, description="GPUs that one model is spread over, with vllm.")
+    ] = 1
+    gpu_memory: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(description="Share of the memory that vllm may take. [default: vllm's own]"),
+    ] = None
+    constraint: Annotated[Constraint, Meta(description="What holds vllm to valid answers.")] = (
+        "outlines"
+    )
+    allow_host: Annotated[
+        str | None,
+        Meta(description="A server's host that is not this machine: your instructions go there."),
+    ] = None
+    concurrency: Annotated[
+        Annotated[int, Meta(ge=1, le=256)] | None,
+        Meta(description="Queries on their way to a server at once. [default: 16 to vLLM, else 1]"),
+    ] = None
     out: Annotated[
         Path | None,
         Meta(description="Write the picks here: .jsonl, .json, .csv, .parquet or .md."),
@@ -129,6 +151,16 @@ class Settings:
         """The workspace folder."""
         return self.workspace or default_workspace()
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts elsewhere that a server may be on."""
+        return hosts_in(self.allow_host)
+
+
+def hosts_in(allowed: str | None) -> tuple[str, ...]:
+    """`--allow-host`: one host, or several with commas between them."""
+    return tuple(host.strip().lower() for host in (allowed or "").split(",") if host.strip())
+
 
 # Of these there may be several.
 FILES = ("given", "include", "ban")
@@ -140,7 +172,14 @@ PATHS = ("embedder", *FILES, "out", "workspace")
 OUTSIDE_FINGERPRINT = frozenset(
     {"data", "model", "embedder", "prompt", "out", "workspace", "display", "threads", "resume"}
     | {"max_bad_rows", "max_fallback", "given", "include", "ban", "reason"}
+    | {"allow_host", "concurrency"}
+    # Where a model is computed, not what it is asked: as with threads, only last bits may differ.
+    | {"gpus", "gpu_memory"}
 )
+
+# Younger than runs that may still have to go on: their records lack these, which then had the value
+# that they have by themselves, and at that value they change no fingerprint.
+YOUNGER = frozenset({"gpus", "gpu_memory", "constraint", "allow_host", "concurrency"})
 
 
 def fields() -> dict[str, dataclasses.Field[Any]]:

@@ -38,6 +38,11 @@ def user_file() -> Path:
     return Path(config_home).expanduser() / "localsel" / "localsel.toml"
 
 
+def api_key() -> str:
+    """What a server wants to hear before it answers: LOCALSEL_API_KEY. It is never recorded."""
+    return os.environ.get("LOCALSEL_API_KEY", "").strip()
+
+
 def resource(kind: str) -> Path:
     """A folder that travels with localsel (`prompts`, `models`, `examples`, `benchmarks`).
 

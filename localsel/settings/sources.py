@@ -23,9 +23,9 @@ def gather(
 ) -> dict[str, Sourced]:
     """Every value that somebody set, from the strongest source that sets it."""
     found: dict[str, Sourced] = {}
-    for path in (user_file(), data.parent / "localsel.toml" if data else None):
+    for path, reader in ((user_file(), read_file), (_beside_data(data), read_beside)):
         if path is not None and path.is_file():
-            found |= read_file(path)
+            found |= reader(path)
     if config is not None:
         found |= read_file(config)
     found |= read_environment()
@@ -51,6 +51,22 @@ def read_file(path: Path) -> dict[str, Sourced]:
     return values
 
 
+def _beside_data(data: Path | None) -> Path | None:
+    return data.parent / "localsel.toml" if data else None
+
+
+def read_beside(path: Path) -> dict[str, Sourced]:
+    """The settings file beside the data: it may have come with them, from a stranger."""
+    values = read_file(path)
+    if "allow_host" in values:
+        raise UsageError(
+            f"{path} names a host that your instructions may be sent to; a file beside the data"
+            " may not.",
+            "Give --allow-host, or name the host in your own settings file.",
+        )
+    return values
+
+
 def _beside(path: Path, name: str, value: object) -> object:
     """A relative path means one beside the settings file; a model may also be a mere name."""
     if isinstance(value, list) and name in FILES:
@@ -62,8 +78,8 @@ def _beside(path: Path, name: str, value: object) -> object:
     return str(there) if name in PATHS or named else value
 
 
-# These say where localsel looks, not how a run goes.
-NOT_SETTINGS = frozenset({"LOCALSEL_MODELS", "LOCALSEL_COMPLETE"})
+# These say where localsel looks and what it may, not how a run goes.
+NOT_SETTINGS = frozenset({"LOCALSEL_MODELS", "LOCALSEL_API_KEY", "LOCALSEL_COMPLETE"})
 
 
 def read_environment() -> dict[str, Sourced]:

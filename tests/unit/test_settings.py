@@ -64,6 +64,11 @@ SOME: dict[str, object] = {
     "max_fallback": 0.2,
     "context": 4096,
     "threads": 2,
+    "allow_host": "gpu.lan",
+    "concurrency": 4,
+    "gpus": 2,
+    "gpu_memory": 0.5,
+    "constraint": "xgrammar",
     "out": "picks.jsonl",
     "reason": True,
     "workspace": "work",
@@ -374,6 +379,14 @@ def test_variables_that_are_no_settings_are_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setenv("LOCALSEL_MODELS", "/models")
     monkeypatch.setenv("NOT_LOCALSEL_SEED", "1")
     assert read_environment() == {}
+
+
+def test_a_file_beside_the_data_sends_them_nowhere(write_beside: Write) -> None:
+    path = write_beside('allow_host = "gpu.lan"')
+    with pytest.raises(UsageError, match="may be sent to"):
+        gather({}, path.parent / "pool.jsonl")
+    assert gather({}, None, path)["allow_host"].value == "gpu.lan"
+
 
 
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"seed = 1\nseed = 2"])
