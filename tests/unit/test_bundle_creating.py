@@ -1,0 +1,135 @@
+"""`create` → a whole bundle, also in several starts; or one sentence and nothing half."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localsel.bundle.contents import Wanted
+from localsel.bundle.installer.checking import MANIFEST, SUM, UNFINISHED, verify
+from localsel.errors import LocalselError, UsageError
+from tests.bundles import copy_of, make, manifest_of
+
+
+class Stopping:
+    """Hears how far it is, and stops it there, as ctrl+c would."""
+
+    def __init__(self, stage: str, at: int) -> None:
+        self.stage, self.at = stage, at
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage == self.stage and done >= self.at:
+            raise KeyboardInterrupt
+
+
+def nodes(bundle: Path) -> dict[str, int]:
+    """Which files are the very same as before."""
+    return {
+        path.relative_to(bundle).as_posix(): path.stat().st_ino
+        for path in bundle.rglob("*")
+        if path.is_file() and path.name not in (MANIFEST, SUM)
+    }
+
+
+@pytest.mark.parametrize(("stage", "at"), [("wheels", 1), ("copy", 1), ("copy", 1_000_000)])
+def test_a_stopped_start_leaves_nothing_half_and_the_next_goes_on(
+    tmp_path: Path, selector: Path, stage: str, at: int
+) -> None:
+    model = Path(shutil.copy(selector, tmp_path / "linked.gguf"))
+    folder = tmp_path / "bundle"
+    with pytest.raises(KeyboardInterrupt):
+        make(folder, Wanted(models=(model,)), tell=Stopping(stage, at))
+    assert [each.kind for each in verify(folder)] == ["unfinished"]
+    before = {path: node for path, node in nodes(folder).items() if path[0] != "."}
+    del before[UNFINISHED]
+    contents = {path: (folder / path).read_bytes() for path in before}
+    make(folder, Wanted(models=(model,)))
+    assert verify(folder) == []
+    assert before.items() <= nodes(folder).items()
+    assert contents == {path: (folder / path).read_bytes() for path in contents}
+    assert not (folder / UNFINISHED).exists()
+
+
+def test_the_same_command_again_writes_nothing_again(tmp_path: Path, selector: Path) -> None:
+    model = Path(shutil.copytree(selector.parent, tmp_path / "nano"))
+    wanted = Wanted(models=(model,))
+    folder = make(tmp_path / "bundle", wanted)
+    before, manifest = nodes(folder), manifest_of(folder)
+    make(folder, wanted)
+    assert nodes(folder) == before
+    assert manifest_of(folder) == manifest
+
+
+def test_what_is_no_longer_wanted_goes_and_what_was_damaged_comes_back(
+    bundle: Path, tmp_path: Path
+) -> None:
+    copy = copy_of(bundle, tmp_path)
+    wheel = next(copy.glob("wheels/click-*"))
+    wheel.write_bytes(b"PK")
+    (copy / "docs" / "README.md").unlink()
+    make(copy)
+    assert verify(copy) == []
+    assert not (copy / "models").exists()
+    assert wheel.read_bytes() == (bundle / "wheels" / wheel.name).read_bytes()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear")
+    with pytest.raises(UsageError, match="is not empty, and is no bundle"):
+        make(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_strange_file_in_a_bundle_is_named(bundle: Path, tmp_path: Path) -> None:
+    copy = copy_of(bundle, tmp_path)
+    (copy / "docs" / "letter.txt").write_text("Dear")
+    with pytest.raises(UsageError, match=r"holds docs/letter\.txt, which is no part of a bundle"):
+        make(copy)
+
+
+def test_an_unfinished_manifest_leads_nowhere_else(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    entry = {"path": "../outside", "size": 4, "sha256": "0" * 64}
+    (folder / UNFINISHED).write_text(json.dumps({"files": [entry]}))
+    with pytest.raises(UsageError, match="cannot be read"):
+        make(folder)
+    assert outside.read_text() == "mine"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is not a folder"):
+        make(tmp_path / "file")
+
+
+def test_without_pip_there_are_no_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pip", None)
+    with pytest.raises(LocalselError, match="There is no pip"):
+        make(tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_disk_with_too_little_room_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    little: Any = shutil.disk_usage(tmp_path)._replace(free=2**10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: little)
+    with pytest.raises(LocalselError, match=r"has 1 KiB free, where about \d+ KiB are needed"):
+        make(tmp_path / "bundle")
+    assert not list(tmp_path.rglob("*.whl"))
+
+
+def test_it_says_how_much_it_will_be(tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "bundle", say=said.append, tell=Stopping("wheels", 0))
+    assert re.match(r"At most \d+ KiB will be written: 2 packages and \d+ files\.", said[0])
