@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from localsel.compiled import compiled
 from localsel.errors import UsageError
 
 BATCH = 64
@@ -70,8 +69,8 @@ def kcenter(
     if not len(first):
         first = np.random.default_rng(seed).integers(n, size=1)
     middle, step = _frame(points)
-    grid, off = _compiled(_snap)(points, middle, step)
-    centres, labels, distances = _compiled(_farthest_first)(points, grid, off, step, first, wanted)
+    grid, off = compiled(_snap)(points, middle, step)
+    centres, labels, distances = compiled(_farthest_first)(points, grid, off, step, first, wanted)
     return KCenter(centres, labels, float(distances.max()) * step)
 
 
@@ -99,23 +98,6 @@ def _frame(points: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
     limit = max(1, min(2**15 - 1, math.isqrt((2**31 - 1) // points.shape[1])))
     widest = float((high - low).max()) / 2
     return (low + high) / 2, 2.0 ** math.ceil(math.log2(widest / limit)) if widest else 1.0
-
-
-@cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as machine code, kept on disk from process to process where there is room.
-
-    Sums may be split over vector registers, alike in every run; NaN and infinity keep their sense.
-    """
-    import numba
-
-    fastmath = {"reassoc", "contract"}
-    compiled: Callable[..., Any]
-    try:
-        compiled = numba.njit(function, nogil=True, fastmath=fastmath, cache=True)
-    except RuntimeError:  # neither the package's folder nor the user's can be written
-        compiled = numba.njit(function, nogil=True, fastmath=fastmath)
-    return compiled
 
 
 def _snap(

@@ -47,7 +47,7 @@ figures: docs/comparing.md.
     "--baseline",
     multiple=True,
     metavar="METHOD",
-    help="Beside random: length, coreset, kmeans; several.",
+    help="Beside random: length, coreset, kmeans, rouge, cbs; several.",
 )
 @click.option(
     "--human", type=click.Path(path_type=Path), help="A file that names the rows a person chose."

@@ -25,7 +25,8 @@ def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") 
             ["prompt tokens", plan["prompt_tokens"]],
             ["longest prompt", f"{plan['longest_prompt']:,} of {plan['context']:,} tokens"],
             ["candidates shortened", plan["shortened"]],
-            ["choosing takes about", duration(plan["choose_seconds"])],
         ]
+    if "choose_seconds" in plan:
+        rows.append(["choosing takes about", duration(plan["choose_seconds"])])
     rows.append(["memory, at most so far", f"{plan['peak_memory'] / 2**20:,.0f} MiB"])
     print_table([visible(name), ""], rows)

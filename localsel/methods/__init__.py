@@ -11,5 +11,7 @@ METHODS = Registry(
         "length-long": "localsel.methods.length:Longest",
         "coreset": "localsel.methods.coreset:CoreSet",
         "kmeans": "localsel.methods.kmeans:KMeans",
+        "rouge": "localsel.methods.rouge:Rouge",
+        "cbs": "localsel.methods.cbs:ClusterBased",
     },
 )

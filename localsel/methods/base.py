@@ -54,6 +54,21 @@ class Tools:
     readers: tuple[Reader, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a method is with what comes before its picks: `done` of `total` rows."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One sentence about this pool that whoever watches should know."""
+
+    text: str
+
+
 class Method(ABC):
     """One way to select. States what it needs, is handed it opened, and opens nothing itself.
 
@@ -78,8 +93,13 @@ class Method(ABC):
         self.tools = tools
 
     @abstractmethod
-    def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer]:
+    def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer | Progress | Remark]:
         """Yields exactly `budget` distinct picks, each as it is made.
 
-        A method that asks a model also yields every answer, once it is committed.
+        A method that asks a model also yields every answer, once it is committed; one that
+        measures every row before it picks says how far it is.
         """
+
+    def seconds(self, pool: Pool) -> float | None:
+        """About how long it takes to choose, by timing a part of it; None where it is soon over."""
+        return None

@@ -98,9 +98,12 @@ def shape(plans: Plans) -> str:
 def costs(plan: Mapping[str, Any]) -> str:
     """What one selector costs: tokens, time, memory."""
     memory = f"{plan['peak_memory'] / 2**20:,.0f} MiB"
-    if "prompt_tokens" not in plan:
+    if "choose_seconds" not in plan:
         return memory
+    lasts = f"about {duration(plan['choose_seconds'])}"
+    if "prompt_tokens" not in plan:
+        return f"{lasts} {memory:>10}"
     short = plan["shortened"]
     cut = f" {short:,} shortened" if short else ""
-    tokens, lasts = f"{plan['prompt_tokens']:,}", f"about {duration(plan['choose_seconds'])}"
+    tokens = f"{plan['prompt_tokens']:,}"
     return f"{tokens:>10} tokens {lasts:>13} {memory:>10}{cut}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from localsel.methods import METHODS
 from tests.cli.conftest import Choose, read_lines
 from tests.conftest import Command, events_of
 
+WORDS = [f"word{number}" for number in range(300)]
 BASELINES = [name for name in METHODS.places if not METHODS.load(name).needs_backend]
 BY_VECTORS = [name for name in BASELINES if METHODS.load(name).needs_vectors]
 
@@ -76,6 +79,33 @@ def test_a_run_killed_while_embedding_goes_on(
     (begun,) = (event for event in done.lines if event["event"] == "run")
     assert begun["state"] == "resumed"
     assert done.lines[-1]["record"]["picked"] == 9
+
+
+def test_a_run_stopped_while_it_measures_begins_again_and_chooses_the_same(
+    localsel: Command, tmp_path: Path
+) -> None:
+    pool, outs = tmp_path / "many.jsonl", [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    draw = Random(0)
+    rows = tuple({"instruction": " ".join(draw.choices(WORDS, k=12))} for _ in range(6000))
+    pool.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    line = ("run", pool, "--budget", 9, "--method", "rouge", "--display", "json")
+    stopped = (*line, "--workspace", tmp_path / "stopped", "--out", outs[0])
+    with localsel.start(*stopped) as process:
+        for event in events_of(process):
+            if (event["event"], event["stage"]) == ("progress", "choose"):
+                process.send_signal(signal.SIGINT)
+                break
+        process.communicate()
+    # On a busy machine it may be over before the signal comes.
+    stood = {130: "resumed", 0: "finished"}[process.returncode]
+    assert outs[0].exists() is (stood == "finished")
+    again = localsel(*stopped)
+    assert again.code == 0, again.stderr
+    (begun,) = (event for event in again.lines if event["event"] == "run")
+    assert begun["state"] == stood
+    assert localsel(*line, "--workspace", tmp_path / "whole", "--out", outs[1]).code == 0
+    first, second = ([pick["_localsel"]["row"] for pick in read_lines(out)] for out in outs)
+    assert first == second
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -73,6 +73,17 @@ def test_injection_counts_every_wording_and_its_control(localsel: Command) -> No
         assert figures["excess"] == figures["moved"] - figures["control"]
 
 
+def test_methods_find_what_the_plain_way_finds(localsel: Command) -> None:
+    done = localsel("bench", "methods", "--rows", 60, "--json")
+    assert done.code == 0, done.stderr
+    rouge, cbs = done.document["rouge"], done.document["cbs"]
+    assert (rouge["rows"], rouge["others"], rouge["plain_rows"]) == (60, 59, 20)
+    assert rouge["largest_difference"] < 1e-9
+    assert (cbs["rows"], cbs["plain_rows"], cbs["same_clusters"]) == (60, 60, True)
+    for found in (rouge, cbs):
+        assert found["ratio"] > 0
+
+
 def test_memory_is_that_of_all_processes_together() -> None:
     memory = bench._load("memory")
     found = memory.run(threads=1, shape=memory.Shape("tiny", 2, 64, 2, 1, 128, 4096))

@@ -57,10 +57,18 @@ def test_people_get_a_table_and_a_time(choose: Choose, selector: Path, tmp_path:
     assert not out.exists()
 
 
-def test_a_method_that_asks_nobody_has_nothing_to_time(choose: Choose) -> None:
+def test_a_method_that_is_soon_over_has_nothing_to_time(choose: Choose) -> None:
     plan = choose("--method", "random", "--dry-run", "--json").document
     assert plan["open_rows"] == 481
+    assert not {"prompt_tokens", "choose_seconds"} & set(plan)
+
+
+@pytest.mark.parametrize("method", ["rouge", "cbs"])
+def test_a_method_that_measures_every_row_is_timed(choose: Choose, method: str) -> None:
+    plan = choose("--method", method, "--dry-run", "--json").document
+    assert plan["choose_seconds"] >= 0
     assert "prompt_tokens" not in plan
+    assert "choosing takes about" in choose("--method", method, "--dry-run").stdout
 
 
 def test_what_the_run_would_refuse_is_refused(choose: Choose) -> None:
@@ -76,5 +84,5 @@ def test_rehearsals_and_a_run_of_one_file_go_side_by_side(
     plans = [localsel.start(*line, "--dry-run", "--json") for _ in range(3)]
     run = localsel.start(*line, "--json")
     for process in (*plans, run):
-        process.communicate(timeout=120)
+        process.communicate(timeout=300)
     assert [process.returncode for process in (*plans, run)] == [0, 0, 0, 0]

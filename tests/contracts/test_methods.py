@@ -17,13 +17,22 @@ from localsel.stages.plan import make_plan
 from localsel.stages.prompt import find_template
 
 SIZES = (1, 2, 3, 12, 40)
+LARGE = 1100
+"""More than any method takes into account of a pool."""
+TOPICS = ["rivers", "bread", "law", "ships", "winter", "maps", "birds", "steel", "music"]
 
 
 def pool_of(size: int, budget: int, query_size: int = 5) -> Pool:
     """Rows 10, 13, 16, …, so that a place is never taken for a row; in clusters of up to nine."""
     rows = tuple(range(10, 10 + 3 * size, 3))
+    draw = np.random.default_rng(1)
     instructions = tuple(
-        Instruction(row, f"Write {row} words about it.", response="word " * row) for row in rows
+        Instruction(
+            row,
+            f"Write {row} words about {' and '.join(draw.choice(TOPICS, 4).tolist())}.",
+            response="word " * row,
+        )
+        for row in rows
     )
     vectors = np.random.default_rng(0).normal(size=(size, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -80,7 +89,8 @@ def test_the_same_seed_gives_the_same_picks(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS.names)
 def test_the_seed_counts_where_something_is_drawn(name: str) -> None:
-    chosen = {tuple(p.row for p in run(name, pool_of(40, 9), 9, seed=s)[0]) for s in range(5)}
+    pool = pool_of(LARGE, 9)
+    chosen = {tuple(pick.row for pick in run(name, pool, 9, seed=seed)[0]) for seed in range(5)}
     assert (len(chosen) > 1) is METHODS.load(name).draws
 
 

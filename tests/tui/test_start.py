@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input
 
+from localsel.methods import METHODS
 from localsel.tui.app import Localsel
 from localsel.tui.page import Page
 from localsel.tui.screens.start import StartScreen
@@ -358,3 +359,19 @@ def test_sizes_are_short() -> None:
     assert [in_units(size) for size in (812, 4100, 127_752, 4.1e9)] == [
         *("812 B", "4.1 kB", "128 kB", "4.1 GB")
     ]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_every_baseline_is_offered_and_seen(home: Path, size: tuple[int, int]) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        form.query_one("#more", Collapsible).collapsed = False
+        await until(pilot, lambda: form.query(Box))
+        await pilot.pause()
+        names = [name for name in METHODS.names if not METHODS.load(name).needs_backend]
+        assert [box.name for box in form.query(Box)] == [name for name in names if name != "random"]
+        right = form.query_one("#more").region.right
+        for box in form.query(Box):
+            assert box.region.right <= right
+            assert box.region.width >= len(str(box.name)) + 3
+
+    fill(filling, home, None, size)

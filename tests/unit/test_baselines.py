@@ -11,7 +11,7 @@ from sklearn.metrics import pairwise_distances
 from localsel.coreset import kcenter
 from localsel.methods import METHODS
 from localsel.methods.base import Journal, Pool, Tools
-from localsel.methods.coreset import farthest
+from localsel.methods.farthest import farthest
 from localsel.methods.kmeans import BLOCK, largest_first, nearest_free
 from localsel.records import Instruction, Pick, Vectors
 from localsel.settings import Settings

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from localsel import coreset as module
+from localsel.compiled import compiled
 from localsel.coreset import KCenter, kcenter
 from localsel.errors import UsageError
 
@@ -253,7 +253,7 @@ def test_nowhere_to_keep_machine_code() -> None:
     exec(compile("def twice(number):\n    return 2 * number", "<nowhere>", "exec"), homeless)
     with pytest.raises(RuntimeError, match="cannot cache function"):
         numba.njit(cache=True)(homeless["twice"])
-    assert module._compiled.__wrapped__(homeless["twice"])(21) == 42
+    assert compiled.__wrapped__(homeless["twice"])(21) == 42
 
 
 def test_numba_is_loaded_by_the_first_call_only() -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal, ItemGrid, VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Button, Collapsible, Input, Static
@@ -90,6 +90,7 @@ class StartScreen(Screen[None]):
                 with Collapsible(title="More settings", id="more"):
                     with Horizontal(id="baselines"):
                         yield Static("Baselines")
+                        yield ItemGrid(min_column_width=16)
                     yield from map(Field, MORE)
             yield Forecast(self.desk.home)
         yield Keys()
@@ -121,7 +122,7 @@ class StartScreen(Screen[None]):
         self.query_one("#field-method", Field).offer(list(self.methods))
         beside = [name for name in self.methods if not self._asks(name) and name != "random"]
         boxes = map(Box, beside)
-        await self.query_one("#baselines").mount(*boxes)
+        await self.query_one("#baselines ItemGrid").mount(*boxes)
         self._tell()
 
     def _hear_settings(self) -> None:
