@@ -37,8 +37,12 @@ CONTEXT = 8192
 
 # The GGUF container: how long a value of each plain type is, and the types with a length inside.
 PLAIN = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-UINT32, FLOAT32, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
+UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 ALIGNMENT = 32
+
+TOKENS, KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+# Kinds of tokens: one that no text may be taken for, and one that is found in any text.
+CONTROL, USER = 3, 4
 
 
 def fetch() -> None:
@@ -85,18 +89,10 @@ def random_model(
     `facts` add to the header or replace what it says, as `tokenizer.chat_template`; what is
     `left_out` of the family's own is missing.
     """
-    header = {
-        name: raw
-        for name, raw in read_header(FOLDER / f"{family}.gguf").items()
-        if name.startswith("tokenizer.") and name not in left_out
-    }
-    vocabulary = struct.unpack_from("<Q", header["tokenizer.ggml.tokens"], 8)[0]
-    header |= _architecture(vocabulary) | {k: _value(v) for k, v in (facts or {}).items()}
-    shapes = _shapes(vocabulary)
+    header = _header(family, facts or {}, left_out)
+    shapes = _shapes(_length(header[TOKENS]))
     with path.open("wb") as file:
-        file.write(b"GGUF" + struct.pack("<IQQ", 3, len(shapes), len(header)))
-        for name, raw in header.items():
-            file.write(_text(name) + raw)
+        file.write(_start(header, len(shapes)))
         start = 0
         for name, shape in shapes.items():
             file.write(_text(name) + struct.pack("<I", len(shape)))
@@ -110,6 +106,65 @@ def random_model(
             weights = np.ones(shape) if len(shape) == 1 else generator.normal(0, spread, shape)
             file.write(weights.astype("<f4").tobytes())
     return path
+
+
+def vocabulary_file(
+    family: str,
+    path: Path,
+    facts: Mapping[str, str | bool | int] | None = None,
+    renamed: Mapping[str, str] | None = None,
+    unmarked: Collection[str] = (),
+) -> Path:
+    """Writes a family's vocabulary alone, without weights.
+
+    Some of its tokens get another name, and some control tokens that of a user's own.
+    """
+    header = _header(family, facts or {})
+    found = [(renamed or {}).get(token, token) for token in strings(header[TOKENS])]
+    marked = zip(found, kinds(header[KINDS]), strict=True)
+    kept = [USER if token in unmarked else kind for token, kind in marked]
+    header[TOKENS] = struct.pack("<IIQ", ARRAY, STRING, len(found)) + b"".join(map(_text, found))
+    header[KINDS] = struct.pack(f"<IIQ{len(kept)}i", ARRAY, INT32, len(kept), *kept)
+    path.write_bytes(_start(header, 0))
+    return path
+
+
+def _header(
+    family: str, facts: Mapping[str, str | bool | int], left_out: Collection[str] = ()
+) -> dict[str, bytes]:
+    """A family's tokenizer, the architecture of a random model, and `facts` over both."""
+    header = {
+        name: raw
+        for name, raw in read_header(FOLDER / f"{family}.gguf").items()
+        if name.startswith("tokenizer.") and name not in left_out
+    }
+    header |= _architecture(_length(header[TOKENS]))
+    return header | {name: _value(value) for name, value in facts.items()}
+
+
+def _start(header: Mapping[str, bytes], tensors: int) -> bytes:
+    keys = b"".join(_text(name) + raw for name, raw in header.items())
+    return b"GGUF" + struct.pack("<IQQ", 3, tensors, len(header)) + keys
+
+
+def strings(raw: bytes) -> list[str]:
+    """An array of texts, as `read_header` leaves it."""
+    found, place = [], 16
+    for _ in range(_length(raw)):
+        end = place + 8 + int.from_bytes(raw[place : place + 8], "little")
+        found.append(raw[place + 8 : end].decode())
+        place = end
+    return found
+
+
+def kinds(raw: bytes) -> list[int]:
+    """An array of whole numbers, as `read_header` leaves it."""
+    return list(struct.unpack_from(f"<{_length(raw)}i", raw, 16))
+
+
+def _length(raw: bytes) -> int:
+    """Of an array."""
+    return int(struct.unpack_from("<Q", raw, 8)[0])
 
 
 def read_header(path: Path) -> dict[str, bytes]:

@@ -21,13 +21,24 @@ class HfTokens(Tokens):
         before, after = self._wrapping()
         self._before = self._with_bos(self._tokens(before, special=True))
         self._after = self._tokens(after, special=True)
+        self._marks = self._unmarked()
 
     def _tokens(self, text: str, special: bool = False) -> list[int]:
         clean = text.encode("utf-8", "replace").decode("utf-8")
-        coded = self._tokenizer(
-            clean, add_special_tokens=False, split_special_tokens=not special, verbose=False
-        )
-        return list(coded["input_ids"])
+        tokens: list[int] = []
+        for part in [clean] if special else self._apart(clean):
+            coded = self._tokenizer(
+                part, add_special_tokens=False, split_special_tokens=not special, verbose=False
+            )
+            tokens += coded["input_ids"]
+        return tokens
+
+    def _unmarked(self) -> list[str]:
+        """Tokens of the template that were added to the vocabulary without being called special."""
+        added = self._tokenizer.added_tokens_decoder
+        written = {*self._before, *self._after} & added.keys()
+        spelled = (added[token].content for token in sorted(written) if not added[token].special)
+        return [mark for mark in spelled if len(mark) > 1 and not mark.isspace()]
 
     def _text(self, tokens: Sequence[int], special: bool = False) -> str:
         text: str = self._tokenizer.decode(
@@ -67,7 +78,10 @@ def load_tokenizer(folder: Path) -> Any:
         BackendError: there is none, or it cannot be read.
     """
     from transformers import AutoTokenizer
+    from transformers.utils import logging
 
+    # What it says of a broken file it says again in its error.
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False

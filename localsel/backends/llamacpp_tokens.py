@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ class LlamaTokens(Tokens):
         before, after = self._wrapping()
         self._before = self._with_bos(self._tokens(before, special=True))
         self._after = self._tokens(after, special=True)
+        self._marks = self._unmarked()
 
     def close(self) -> None:
         self._llama.close()
@@ -32,7 +33,7 @@ class LlamaTokens(Tokens):
         """Every token takes a byte or more of these tokenizers' texts; a piece may get a space."""
         if not self._by_bytes:
             return self.count(text)
-        return len(text.encode("utf-8", "replace")) + len(text) // PIECE + 1
+        return len(text.encode("utf-8", "replace")) + len(list(self._pieces(self._apart(text))))
 
     @cached_property
     def _by_bytes(self) -> bool:
@@ -45,10 +46,33 @@ class LlamaTokens(Tokens):
     def _tokens(self, text: str, special: bool = False) -> list[int]:
         # Never a string prompt: "<|eot_id|>" inside an instruction must stay eleven characters.
         tokens: list[int] = []
-        for start in range(0, max(len(text), 1), PIECE):
-            encoded = text[start : start + PIECE].encode("utf-8", "replace")
+        for piece in self._pieces([text] if special else self._apart(text)):
+            encoded = piece.encode("utf-8", "replace")
             tokens += self._llama.tokenize(encoded, add_bos=False, special=special)
         return tokens
+
+    @staticmethod
+    def _pieces(parts: Iterable[str]) -> Iterator[str]:
+        for part in parts:
+            for start in range(0, max(len(part), 1), PIECE):
+                yield part[start : start + PIECE]
+
+    def _unmarked(self) -> list[str]:
+        """Tokens of the template that the file does not call control tokens."""
+        import llama_cpp
+
+        written = {*self._before, *self._after}
+        attributes = {
+            token: llama_cpp.llama_vocab_get_attr(self._vocabulary, token) for token in written
+        }
+        spelled = (
+            self._text([token], special=True)
+            for token, found in sorted(attributes.items())
+            if found & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+            and not found & llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
+        )
+        # Line ends may be such tokens, too, and are what a text is made of.
+        return [mark for mark in spelled if len(mark) > 1 and not mark.isspace()]
 
     def _text(self, tokens: Sequence[int], special: bool = False) -> str:
         pieces = b"".join(self._piece(token, special) for token in tokens)

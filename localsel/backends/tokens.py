@@ -6,8 +6,9 @@ instructions is never taken for a control token.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from localsel.backends.base import CUT, Reader, keep_ends
 from localsel.records import Prompt, after_pick
@@ -18,10 +19,13 @@ class Tokens(Reader):
 
     Attributes:
         _before, _after: what the chat template puts around the user's words, as tokens.
+        _marks: of these, the ones that the vocabulary reads in any text, as they are spelled: some
+            files forget to say that a turn's beginning is a control token.
     """
 
     _before: Sequence[int]
     _after: Sequence[int]
+    _marks: Collection[str] = ()
 
     @abstractmethod
     def _tokens(self, text: str, special: bool = False) -> list[int]:
@@ -43,6 +47,13 @@ class Tokens(Reader):
     def shorten(self, text: str, room: int) -> str:
         start, end = keep_ends(self._tokens(text), room)
         return self._text(start) + CUT + self._text(end)
+
+    def _apart(self, text: str) -> list[str]:
+        """The text, cut behind the first letter of every mark: none is left whole."""
+        if not any(mark in text for mark in self._marks):
+            return [text]
+        inside = (f"(?<={re.escape(mark[0])})(?={re.escape(mark[1:])})" for mark in self._marks)
+        return re.split("|".join(inside), text)
 
     def _head_tokens(self, prompt: Prompt) -> tuple[int, ...]:
         return (*self._before, *self._tokens(prompt.head))

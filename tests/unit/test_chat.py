@@ -12,25 +12,8 @@ from localsel.backends.chat import wrap
 from localsel.backends.llamacpp import LlamaCppBackend
 from localsel.errors import BackendError
 from localsel.stages.prompt import find_template, render
+from tests.families import GEMMA_2, LLAMA_3
 from tests.vocabularies import random_model
-
-# In the shape of Llama-3's: the start token, and the role in a header.
-HEADERS = """{{ bos_token }}{% for message in messages %}
-{{ '<|start_header_id|>' ~ message['role'] ~ '<|end_header_id|>\\n\\n' }}
-{{- message['content'] | trim }}<|eot_id|>
-{%- endfor %}
-{%- if add_generation_prompt %}
-{{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
-{%- endif %}"""
-
-# In the shape of Gemma-2's: no system message, and the assistant is called the model.
-TURNS = """{{ bos_token }}
-{%- if messages[0]['role'] == 'system' %}{{ raise_exception('there is no system role') }}{% endif %}
-{%- for message in messages %}
-{%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}
-{{- '<start_of_turn>' ~ role ~ '\\n' ~ message['content'] | trim ~ '<end_of_turn>\\n' }}
-{%- endfor %}
-{%- if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"""
 
 # In the shape of ChatML, which brings a system message of its own.
 CHATML = """{% if messages[0]['role'] != 'system' %}
@@ -43,14 +26,14 @@ CHATML = """{% if messages[0]['role'] != 'system' %}
 
 
 def test_headers() -> None:
-    assert wrap(HEADERS, bos="<|begin_of_text|>") == (
+    assert wrap(LLAMA_3, bos="<|begin_of_text|>") == (
         "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n",
         "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
     )
 
 
 def test_a_template_that_refuses_system_messages_gets_none() -> None:
-    assert wrap(TURNS, bos="<bos>") == (
+    assert wrap(GEMMA_2, bos="<bos>") == (
         "<bos><start_of_turn>user\n",
         "<end_of_turn>\n<start_of_turn>model\n",
     )
@@ -156,7 +139,7 @@ def test_one_start_token_at_most(
 
 
 def test_the_template_of_a_file_is_used(tmp_path: Path) -> None:
-    facts = {"tokenizer.chat_template": HEADERS}
+    facts = {"tokenizer.chat_template": LLAMA_3}
     path = random_model("llama-3", tmp_path / "model.gguf", facts=facts)
     backend = LlamaCppBackend.open(Opening(str(path), context=512, threads=1))
     prompt = render(find_template("published"), ["one", "two"], 1)
