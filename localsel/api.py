@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from localsel.errors import BackendError
+from localsel.events import Event
+from localsel.methods import METHODS
 from localsel.pipeline import run as events_of
+from localsel.pipeline.identity import backend_of
+from localsel.pipeline.worker import work
 from localsel.runs import chosen_rows
+from localsel.selectors import find_selector
 from localsel.settings import Settings, Sourced, build, gather, known
+from localsel.sharing import ALONE
 from localsel.store import Store
 
 NONE: Mapping[str, object] = {}
@@ -76,13 +83,24 @@ def run(
     given = {"budget": budget, "model": None if model is None else str(model)} | options
     settings = _settings(data, given, "run")
     record: dict[str, Any] = {}
-    with closing(events_of(settings)) as events:
+    with closing(_events(settings)) as events:
         for event in events:
             if event.event == "done":
                 record = dict(event.details["record"])  # type: ignore[call-overload]
     with closing(Store(settings.home)) as store:
         chosen = chosen_rows(store, store.run(record["id"]))
     return Selection(tuple(each.as_json() for each in chosen), record)
+
+
+def _events(settings: Settings) -> Generator[Event, None, None]:
+    """Of a run in this process; with vLLM in one of its own, which alone gives a GPU back."""
+    if settings.backend in ("auto", "vllm") and METHODS.load(settings.method).needs_backend:
+        # What cannot be found is refused by the run, in its turn.
+        with suppress(BackendError):
+            model = find_selector(str(settings.model), settings.home)
+            if backend_of(model, settings.backend) == "vllm":
+                return work("run", settings, ALONE)
+    return events_of(settings)
 
 
 def _settings(

@@ -15,7 +15,7 @@ import msgspec
 from localsel.blind import choices_of
 from localsel.errors import InputError, LocalselError, UsageError, WorkspaceError
 from localsel.runs import chosen_rows, run_record
-from localsel.settings import Sourced, check, fields, hints, known
+from localsel.settings import YOUNGER, Sourced, check, fields, hints, known
 from localsel.store import VERSION, Store
 
 KIND = "localsel run"
@@ -31,6 +31,24 @@ class Selector(msgspec.Struct):
     sha256: str
 
 
+class Attempt(msgspec.Struct):
+    """What a run says of connections that it was refused, or allowed."""
+
+    to: str
+    by: str
+    how: str
+    times: int
+
+
+class Held(msgspec.Struct):
+    """What a run says of what held it off the network."""
+
+    guard: bool
+    namespace: bool
+    why: str = ""
+    allowed: list[Attempt] = []
+
+
 class Facts(msgspec.Struct):
     """What a run says of how it went."""
 
@@ -40,6 +58,8 @@ class Facts(msgspec.Struct):
     versions: dict[str, str | None] = {}
     seconds_by_stage: dict[str, float] = {}
     connections_attempted: int = 0
+    connections_refused: list[Attempt] = []
+    offline: Held | None = None
     given: int = 0
     sharing: dict[str, Any] = {}
     queries: int = 0
@@ -49,7 +69,7 @@ class Facts(msgspec.Struct):
 
 def settings_of(stored: dict[str, object]) -> None:
     """Raises ValueError unless these are a run's settings, each with a value that it may have."""
-    if missing := [name for name in fields() if name not in stored]:
+    if missing := [name for name in fields() if name not in stored and name not in YOUNGER]:
         raise ValueError(f"its settings lack {', '.join(missing)}")
     for name, value in stored.items():
         if value is not None or not can_be_none(name):

@@ -10,6 +10,7 @@ import numpy as np
 
 from localsel.errors import UsageError
 from localsel.methods import METHODS
+from localsel.offline import told_of_all
 from localsel.records import INCLUDED, Pick, Vectors, text_digest
 from localsel.runs import ENDED, run_record
 from localsel.sharing import refuse_other, sharing_of
@@ -19,7 +20,7 @@ from localsel.wording import counted
 
 RANDOM, HUMAN = "random", "human"
 LEAST_SEEDS = 3
-NOT_SHARED = ("model", "out", "display", "workspace", "threads", "resume")
+NOT_SHARED = ("model", "out", "display", "workspace", "resume", "threads", "gpus", "gpu_memory")
 # How a question was put; the rest of a plan is the same for all.
 PUT = ("prompt", "criteria", "temperature", "context", "orders")
 
@@ -96,12 +97,12 @@ def compare_runs(
     store: Store,
     entries: Sequence[Entry],
     human: Mapping[str, Sequence[int]] | None = None,
-    attempts: int = 0,
+    network: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The fields of `compare --json`.
 
-    `human` are rows that a person chose, by name; `attempts` are connections that were attempted
-    beside those of the runs.
+    `human` are rows that a person chose, by name; `network` is what was attempted over it beside
+    the runs.
     """
     here = [entry for entry in entries if entry.run]
     selectors = [entry for entry in here if not entry.group]
@@ -137,7 +138,7 @@ def compare_runs(
     )
     others = _differences(store, selectors)
     found["summary"] = [*_said_of(others), *found["summary"]]
-    return _completed(store, found | {"differences": others}, first, entries, attempts)
+    return _completed(store, found | {"differences": others}, first, entries, network)
 
 
 def _differences(store: Store, selectors: Sequence[Entry]) -> dict[str, dict[str, Any]]:
@@ -208,7 +209,7 @@ def _completed(
     found: dict[str, Any],
     first: Mapping[str, Any],
     entries: Sequence[Entry],
-    attempts: int,
+    network: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """What the workspace knows beside the statistics: of the pool, and of every run."""
     paths = {each.name: each.model for each in entries}
@@ -221,11 +222,10 @@ def _completed(
     head = {name: reference[name] for name in ("data", "layout", "pool_rows", "budget", "seed")}
     head |= {name: reference[name] for name in ("clusters", "versions", "created")}
     head["settings"] = {k: v for k, v in reference["settings"].items() if k not in NOT_SHARED}
-    attempts += sum(record["connections_attempted"] for record in records.values())
     return {
         **head,
         "plan": first["plan"],
-        "connections_attempted": attempts,
+        **told_of_all([*network, *records.values()]),
         **found,
         "selectors": [
             _selector(each, records.get(each["name"]), paths.get(each["name"], ""))

@@ -14,11 +14,10 @@ from typing import Any
 from localsel.draft import Draft, Review
 from localsel.errors import UsageError
 from localsel.records import Answer, Change, ChangeKind
-from localsel.store import ENDED, Store
+from localsel.store import ENDED, LARGEST, Store
 
 __all__ = ["Change", "ChangeKind", "Review", "change", "counts", "review_of", "undo"]
 
-LARGEST = 2**62
 NO_PICK = "Row {row} is no pick of run {run}."
 # No answer needs them, and a terminal obeys them; the last of them are no text at all.
 CONTROLS = dict.fromkeys(

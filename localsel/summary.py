@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING
 from pathlib import Path
 from shlex import quote
@@ -12,10 +13,25 @@ from localsel.wording import counted
 
 
 def summary(record: dict[str, Any], out: Path | None) -> list[str]:
-    """The run in a few lines."""
-    seconds = sum(record["seconds_by_stage"].values())
-    if not record["picked"] and not record["review"]["changes"]:
+    """The run in a few lines, and what to do next."""
+    if not _has_chosen(record):
         return unfinished(record)
+    home = record["settings"]["workspace"]
+    there = f" --workspace {quote(home)}" if home else ""
+    next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
+    where = f"Written to {out}." if out else next_step
+    return [*outcome(record), *held(record), where]
+
+
+def _has_chosen(record: Mapping[str, Any]) -> bool:
+    return bool(record["picked"] or record["review"]["changes"])
+
+
+def outcome(record: dict[str, Any]) -> list[str]:
+    """What came of the run, in a few lines."""
+    if not _has_chosen(record):
+        return unfinished(record)[:1]
+    seconds = sum(record["seconds_by_stage"].values())
     lines = [
         f"Chose {record['picked']:,} of {record['pool_rows']:,} instructions"
         f" in {seconds:.1f} s (run {record['id']})."
@@ -35,12 +51,29 @@ def summary(record: dict[str, Any], out: Path | None) -> list[str]:
             f" (random {record['random_mean_distance']:.3f})."
         )
     lines += reviewed(record["review"])
-    lines.append(f"{record['connections_attempted']} connections attempted.")
-    home = record["settings"]["workspace"]
-    there = f" --workspace {quote(home)}" if home else ""
-    next_step = f"Next: localsel export {record['id']} --out picks.jsonl{there}"
-    where = f"Written to {out}." if out else next_step
-    return [*lines, where]
+    return lines + network(record)
+
+
+def network(record: Mapping[str, Any]) -> list[str]:
+    """What was attempted over the network, and by whom; also of a comparison."""
+    lines = [f"{counted(record['connections_attempted'], 'connection')} attempted."]
+    return lines + [f"Refused: {_attempt(each)}." for each in record["connections_refused"]]
+
+
+def held(record: Mapping[str, Any]) -> list[str]:
+    """What held it off the network, and who was let through; nothing where nobody knows."""
+    offline = record["offline"]
+    if not offline:
+        return []
+    by = "the guard and a network namespace"
+    line = by if offline["namespace"] else f"the guard alone: {offline['why']}"
+    lines = [f"Held off the network by {line}."]
+    return lines + [f"Allowed: {_attempt(each)}." for each in offline["allowed"]]
+
+
+def _attempt(each: Mapping[str, Any]) -> str:
+    times = f", {each['times']:,} times" if each["times"] > 1 else ""
+    return f"{each['by']} to {each['to']} ({each['how']}{times})"
 
 
 def reviewed(counts: dict[str, int]) -> list[str]:

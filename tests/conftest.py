@@ -17,9 +17,16 @@ from typing import Any
 
 import pytest
 
+from tests.once import once
 from tests.vocabularies import cached_model
 
 CHECKOUT = Path(__file__).parent.parent
+
+# As localsel sets it for itself, here before any library: threads that wait take nobody's core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Readline, if anything imports it, tells all that follow the size of a terminal that is not theirs.
+for each in ("COLUMNS", "LINES"):
+    os.environ.pop(each, None)
 
 # In this process and in every child: whatever gets past localsel's own guard ends here.
 BLOCK = """
@@ -42,6 +49,16 @@ def block(event, arguments):
 
 sys.addaudithook(block)
 """
+
+
+# Of the cores that there are; each process takes about 1.5 GB with what it starts.
+MOST_PROCESSES = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """In how many processes `make test` runs the tests: `--numprocesses auto`."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,7 +99,7 @@ class Command:
         self.environment = {
             name: value
             for name, value in os.environ.items()
-            if "LOCALSEL" not in name and name not in ("NO_COLOR", "COLUMNS")
+            if "LOCALSEL" not in name and name not in ("NO_COLOR", "OMP_WAIT_POLICY")
         } | {
             "HOME": str(folder),
             "XDG_DATA_HOME": str(folder / "share"),
@@ -160,17 +177,33 @@ def localsel(tmp_path: Path, blocker: Path) -> Command:
 
 
 @pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory, selector: Path) -> Path:
+    """A small bundle with a model that is a link here. Whoever damages it takes a copy."""
+    from localsel.bundle.contents import Wanted
+    from tests.bundles import FEW, make
+
+    def fill(folder: Path) -> None:
+        linked = folder / "linked.gguf"
+        linked.symlink_to(selector)
+        make(folder / "bundle", Wanted(models=(linked,)), FEW)
+
+    return once(tmp_path_factory, "bundle", fill) / "bundle"
+
+
+@pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory, blocker: Path, example_pool: Path) -> Path:
     """A workspace without runs that has the vectors of the example pool."""
-    folder = tmp_path_factory.mktemp("embedded")
-    localsel = Command(folder, blocker)
-    at = ("--workspace", folder / "workspace")
-    # One thread: on busy cores two wait for each other most of the time.
-    quietly = ("--threads", 1, *at)
-    ran = localsel("run", example_pool, "--budget", 5, "--model", "first", *quietly)
-    assert ran.code == 0, ran.stderr
-    assert localsel("rm", "last", "--yes", *at).code == 0
-    return folder / "workspace"
+
+    def fill(folder: Path) -> None:
+        localsel = Command(folder, blocker)
+        at = ("--workspace", folder / "workspace")
+        # One thread: on busy cores two wait for each other most of the time.
+        quietly = ("--threads", 1, *at)
+        ran = localsel("run", example_pool, "--budget", 5, "--model", "first", *quietly)
+        assert ran.code == 0, ran.stderr
+        assert localsel("rm", "last", "--yes", *at).code == 0
+
+    return once(tmp_path_factory, "embedded", fill) / "workspace"
 
 
 @pytest.fixture
@@ -183,15 +216,19 @@ def workspace(embedded: Path, tmp_path: Path) -> Path:
 def finished(
     tmp_path_factory: pytest.TempPathFactory, blocker: Path, embedded: Path, example_pool: Path
 ) -> Finished:
-    folder = tmp_path_factory.mktemp("finished")
-    workspace, out = shutil.copytree(embedded, folder / "workspace"), folder / "picks.jsonl"
-    ran = Command(folder, blocker)(
-        *("run", example_pool, "--budget", 20, "--model", "random:7", "--json"),
-        *("--workspace", workspace, "--out", out),
-    )
-    assert ran.code == 0, ran.stderr
-    picks = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-    return Finished(Path(workspace), ran.document["id"], ran.document, picks)
+    def fill(folder: Path) -> None:
+        workspace = shutil.copytree(embedded, folder / "workspace")
+        ran = Command(folder, blocker)(
+            *("run", example_pool, "--budget", 20, "--model", "random:7", "--json"),
+            *("--workspace", workspace, "--out", folder / "picks.jsonl"),
+        )
+        assert ran.code == 0, ran.stderr
+        (folder / "record.json").write_text(ran.stdout, encoding="utf-8")
+
+    folder = once(tmp_path_factory, "finished", fill)
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    lines = (folder / "picks.jsonl").read_text(encoding="utf-8").splitlines()
+    return Finished(folder / "workspace", record["id"], record, list(map(json.loads, lines)))
 
 
 def events_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ BACKENDS = Registry(
     {
         "llamacpp": "localsel.backends.llamacpp:LlamaCppBackend",
         "transformers": "localsel.backends.transformers:TransformersBackend",
+        "openai": "localsel.backends.openai:OpenAIBackend",
         "scripted": "localsel.backends.scripted:ScriptedBackend",
         "vllm": "localsel.backends.vllm:VllmBackend",
     },

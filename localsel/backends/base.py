@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +14,7 @@ from localsel.errors import AnswerError
 from localsel.records import Prompt
 
 CUT = " […] "
+READ_TOGETHER = "queries are read together, and who is read with whom changes the last bits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Opening:
     model: str
     context: int | None = None
     threads: int | None = None
+    gpus: int = 1
+    gpu_memory: float | None = None
+    constraint: str = "outlines"
+    hosts: tuple[str, ...] = ()
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,16 @@ class Backend(Reader):
     """Runs one selector. Opened by `pipeline`, handed to a method, closed by `pipeline`.
 
     `repeatable` says whether the same prompts give the same bits; the run record passes it on.
+    `honours` names the limits of an `Opening` that it can keep, beside those that all can.
     """
 
     repeatable: bool = True
+    honours: frozenset[str] = frozenset()
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What the run record says of how it answers. The default has nothing to say."""
+        return {}
 
     @classmethod
     @abstractmethod
@@ -112,6 +125,9 @@ class Backend(Reader):
             BackendError: the model cannot be used.
         """
         return cls.open(opening)
+
+    def refuse_unfit(self, query_size: int, temperature: float) -> None:
+        """Raises BackendError for queries that it could not answer. The default can all."""
 
     @abstractmethod
     def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:

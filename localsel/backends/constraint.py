@@ -107,15 +107,7 @@ class Constraint:
         if len(legal) == 1:
             return [(legal[0], 0.0)]
         logits = evaluate(path)
-        masked = mask(index, path, logits)
-        # Not "> -inf": what is not a number has to be seen, too.
-        if not set(np.flatnonzero(masked != -np.inf).tolist()) <= set(legal):
-            raise AnswerError("the constraint was lost: a token outside it kept its probability")
-        values = masked[legal].astype(np.float64)
-        if not np.isfinite(logits[legal]).all():
-            raise AnswerError("a logit is not a number")
-        if not np.array_equal(values, logits[legal]):
-            raise AnswerError("the constraint was lost: it changed the logit of a legal token")
+        values = held(mask(index, path, logits), logits, legal)
         return list(zip(legal, (values - np.logaddexp.reduce(values)).tolist(), strict=True))
 
     def canary(self, logits: Logits) -> None:
@@ -124,11 +116,8 @@ class Constraint:
         Raises:
             BackendError: the forbidden answer came through, or Outlines could not work at all.
         """
-        favourite = self._texts.get(int(np.argmax(logits)), "")
-        # Two first tokens are legal whatever the favourite is: with one, nothing would be masked.
-        labels = [each for each in ("7", "8", "12", "13") if not each.startswith(favourite or "x")]
         try:
-            scores = self.score(labels, lambda path: logits.copy())
+            scores = self.score(self.unwanted(logits), lambda path: logits.copy())
         except Exception as error:
             raise BackendError(
                 f"Outlines cannot constrain this model: {error or type(error).__name__}.",
@@ -136,6 +125,31 @@ class Constraint:
             ) from error
         if not np.isclose(np.exp(scores).sum(), 1.0):
             raise BackendError("Outlines let forbidden answers through.", "See `localsel doctor`.")
+
+    def unwanted(self, logits: Logits) -> list[str]:
+        """Labels that do not begin with what the model wants to say.
+
+        Two first tokens are legal whatever that is: with one, nothing would be masked.
+        """
+        favourite = self._texts.get(int(np.argmax(logits)), "")
+        return [each for each in ("7", "8", "12", "13") if not each.startswith(favourite or "x")]
+
+
+def held(masked: Logits, logits: Logits, legal: Sequence[int]) -> NDArray[np.float64]:
+    """The logits of the legal tokens, once it is certain that they alone came through.
+
+    Raises:
+        AnswerError: something else came through, they were changed, or one is not a number.
+    """
+    # Not "> -inf": what is not a number has to be seen, too.
+    if not set(np.flatnonzero(masked != -np.inf).tolist()) <= set(legal):
+        raise AnswerError("the constraint was lost: a token outside it kept its probability")
+    values = masked[legal].astype(np.float64)
+    if not np.isfinite(logits[legal]).all():
+        raise AnswerError("a logit is not a number")
+    if not np.array_equal(values, logits[legal]):
+        raise AnswerError("the constraint was lost: it changed the logit of a legal token")
+    return values
 
 
 def mask(index: Any, path: Path, logits: Logits) -> Logits:

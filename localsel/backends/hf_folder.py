@@ -9,6 +9,7 @@ from typing import Any
 
 from localsel.backends.base import Opening
 from localsel.backends.hf_tokens import first_line
+from localsel.backends.probe import probe_folder
 from localsel.errors import BackendError
 
 DEFAULT_CONTEXT = 8192
@@ -21,13 +22,7 @@ def found(opening: Opening) -> tuple[Path, int]:
         BackendError: it is no model folder, or one whose weights would have to be unpickled.
     """
     folder = Path(opening.model).expanduser()
-    config = read_config(folder)
-    if not any(folder.glob("*.safetensors")):
-        raise BackendError(
-            f"{folder} holds no .safetensors file.", "Weights in other formats are not read."
-        )
-    text = config.get("text_config", config)
-    trained = int(text.get("max_position_embeddings") or DEFAULT_CONTEXT)
+    trained = int(probe_folder(folder)["context"] or DEFAULT_CONTEXT)
     if opening.context is not None and opening.context > trained:
         raise BackendError(
             f"{folder} reads at most {trained} tokens, not {opening.context}.",

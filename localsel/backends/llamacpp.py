@@ -196,7 +196,7 @@ class LlamaCppBackend(LlamaTokens, Backend):
 def _found(opening: Opening) -> tuple[Path, int]:
     """The file, and the context to use it with."""
     path = Path(opening.model).expanduser()
-    trained = int(probe(path)["context"] or DEFAULT_CONTEXT)
+    trained = int(probe(path, opening.context)["context"] or DEFAULT_CONTEXT)
     if opening.context is not None and opening.context > trained:
         raise BackendError(
             f"{path} reads at most {trained} tokens, not {opening.context}.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.backends.base import Ask, Backend, Choice, Opening, Reader
+from localsel.backends.base import READ_TOGETHER, Ask, Backend, Choice, Opening, Reader
 from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found, read_config
@@ -95,6 +95,10 @@ class TransformersBackend(HfTokens, Backend):
         self.repeatable = not self._at_once
         self._head: tuple[int, ...] = ()
         self._cache: Any = None
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        return {} if self.repeatable else {"why_not_repeatable": READ_TOGETHER}
 
     @classmethod
     def open(cls, opening: Opening) -> Self:
@@ -265,8 +269,9 @@ def load(folder: Path, threads: int | None) -> Any:
     # Soft-capped scores, as Gemma-2 has them, are computed by the plain implementation alone.
     plain = read_config(folder).get("attn_logit_softcapping")
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
+            output_loading_info=True,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -278,5 +283,12 @@ def load(folder: Path, threads: int | None) -> Any:
             f"transformers cannot load {folder}: {first_line(error)}.",
             "Is the folder whole, and is there memory enough?",
         ) from error
-    ready: Any = model
+    ready, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        # They would be drawn at random, and the model would judge by that.
+        raise BackendError(
+            f"{folder} lacks {len(missing):,} of the weights that its config.json asks for,"
+            f" {missing[0][:80]} among them.",
+            "Copy it again.",
+        )
     return ready.eval().to("cuda" if on_gpu else "cpu")

@@ -7,7 +7,6 @@ labels one short request each is answered from the prefix cache.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,44 +16,52 @@ from typing import Any, Self
 
 import numpy as np
 
-from localsel.backends.base import Ask, Backend, Choice, Opening, Reader
+from localsel.backends.base import READ_TOGETHER, Ask, Backend, Choice, Opening, Reader
 from localsel.backends.constraint import Constraint, Logits, pattern
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found
 from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
 from localsel.backends.open_query import OpenQuery
+from localsel.backends.vllm_engine import LOGPROBS, end, gpus_here, start
 from localsel.errors import AnswerError, BackendError
 from localsel.records import TERMINATOR, Prompt
 
-AT_ONCE = 512
-"""Queries handed over at once; what they answer is kept when all of them have."""
+AT_ONCE, AT_ONCE_ON_CPU = 512, 16
+"""Queries handed over at once; what they answer is kept when all of them have.
+
+A GPU needs many to be busy. A CPU does not, and takes seconds for each that a kill would lose.
+"""
 
 LONGEST = 16
 """Tokens of one answer; a label takes one to four."""
 
-ENVIRONMENT = {
-    # In this process: a worker of vLLM's own would open a socket, and outlive a kill.
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_HOST_IP": "127.0.0.1",
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_NO_USAGE_STATS": "1",
-}
-
 
 class VllmBackend(HfTokens, Backend):
-    """One engine. Who shares a batch with whom changes the last bits, and is its own affair."""
+    """One engine. Who shares a batch with whom is its own affair."""
 
     repeatable = False
+    honours = frozenset({"gpus", "gpu_memory", "constraint"})
 
-    def __init__(self, engine: Any, tokenizer: Any, context: int) -> None:
+    def __init__(self, engine: Any, tokenizer: Any, context: int, at_once: int) -> None:
         super().__init__(tokenizer, context)
-        self._engine = engine
+        self._engine, self._at_once = engine, at_once
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        return {"why_not_repeatable": READ_TOGETHER}
 
     @classmethod
     def open(cls, opening: Opening) -> Self:
         folder, context = found(opening)
-        backend = cls(load(str(folder), context, opening), load_tokenizer(folder), context)
-        backend.run_canary()
+        here = gpus_here(opening)
+        tokenizer = load_tokenizer(folder)
+        engine = start(folder, context, opening, here)
+        backend = cls(engine, tokenizer, context, AT_ONCE if here else AT_ONCE_ON_CPU)
+        try:
+            backend.run_canary()
+        except BaseException:
+            backend.close()
+            raise
         return backend
 
     @classmethod
@@ -62,11 +69,16 @@ class VllmBackend(HfTokens, Backend):
         folder, context = found(opening)
         return HfTokens(load_tokenizer(folder), context)
 
+    def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            end(engine)
+
     # What the model says.
 
     def choose(self, asks: Iterable[Ask]) -> Iterator[Choice | AnswerError]:
         waiting = iter(asks)
-        while batch := list(islice(waiting, AT_ONCE)):
+        while batch := list(islice(waiting, self._at_once)):
             yield from self._choose(batch)
 
     def _choose(self, asks: Sequence[Ask]) -> list[Choice | AnswerError]:
@@ -86,31 +98,34 @@ class VllmBackend(HfTokens, Backend):
         for lane in lanes:
             if turn:
                 lane.read += tuple(self._after_pick(lane.query.last))
-        self._look(lanes, [() for _ in lanes])
-        paths = {id(lane): self._constraint.paths(lane.query.labels) for lane in lanes}
-        missing = [
-            (lane, path)
-            for lane in lanes
-            for path in paths[id(lane)]
-            if path not in lane.known and not lane.failed
-        ]
-        self._look([lane for lane, _ in missing], [path for _, path in missing])
+        self._look([(lane, ()) for lane in lanes])
+        self._look(
+            [
+                (lane, path)
+                for lane in lanes
+                for path in self._constraint.paths(lane.query.labels)
+                if path not in lane.known and not lane.failed
+            ]
+        )
         for lane in lanes:
             lane.take(self._constraint, turn)
 
-    def _look(self, lanes: Sequence[Lane], paths: Sequence[TokenPath]) -> None:
+    def _look(self, wanted: Sequence[tuple[Lane, TokenPath]]) -> None:
         """Has answers completed from these beginnings, and reads the log-probabilities there."""
-        if not lanes:
+        asked = [(lane, path) for lane, path in wanted if lane.fits(path, self.context)]
+        if not asked:
             return
-        texts = [self._text(path) for path in paths]
-        rests = [rest(lane.query.labels, text) for lane, text in zip(lanes, texts, strict=True)]
-        tokens = [(*lane.read, *path) for lane, path in zip(lanes, paths, strict=True)]
-        for lane, path, said, legal in zip(
-            lanes, paths, self._ask(tokens, rests), rests, strict=True
-        ):
-            lane.hear(path, said, legal, self._width)
+        rests = [rest(lane.query.labels, self._text(path)) for lane, path in asked]
+        said = self._ask([(*lane.read, *path) for lane, path in asked], rests)
+        for (lane, path), each, legal in zip(asked, said, rests, strict=True):
+            lane.hear(path, each, legal, self._width)
 
     def _ask(self, prompts: Sequence[Sequence[int]], patterns: Sequence[str]) -> list[Any]:
+        """What the model says after each of these, under its pattern unless that is empty.
+
+        Raises:
+            BackendError: the engine cannot answer; after that it answers nothing at all.
+        """
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
@@ -124,7 +139,14 @@ class VllmBackend(HfTokens, Backend):
             for each in patterns
         ]
         inputs = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
-        return [each.outputs[0] for each in self._engine.generate(inputs, wanted, use_tqdm=False)]
+        try:
+            said = self._engine.generate(inputs, wanted, use_tqdm=False)
+        except Exception as error:
+            raise BackendError(
+                f"vLLM cannot answer: {first_line(error)}.",
+                "What was answered before is kept; the same command goes on.",
+            ) from error
+        return [each.outputs[0] for each in said]
 
     def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
         from vllm import SamplingParams
@@ -157,15 +179,9 @@ class VllmBackend(HfTokens, Backend):
         """
         prompt = Prompt("Say yes or no.", (), "", "Best: [")
         tokens = (*self._head_tokens(prompt), *self._tail_tokens(prompt))
-        try:
-            favourite = str(self._ask([tokens], [""])[0].text)[:1]
-            labels = [each for each in ("7", "8", "12", "13") if each[0] != favourite]
-            (said,) = self._ask([tokens], [pattern(labels)])
-        except Exception as error:
-            raise BackendError(
-                f"vLLM cannot answer under a constraint: {first_line(error)}.",
-                "Every answer would be a guess; see `localsel doctor`.",
-            ) from error
+        favourite = str(self._ask([tokens], [""])[0].text)[:1]
+        labels = [each for each in ("7", "8", "12", "13") if each[0] != favourite]
+        (said,) = self._ask([tokens], [pattern(labels)])
         if said.finish_reason != "stop" or not re.fullmatch(pattern(labels), said.text):
             raise BackendError(
                 f"vLLM let a forbidden answer through: {said.text[:40]!r}.",
@@ -190,6 +206,13 @@ class Lane:
         """Whether another pick of it is missing."""
         return self.failed is None and turn < self.query.quota
 
+    def fits(self, path: TokenPath, context: int) -> bool:
+        """Whether there is room to answer after `path`: one prompt too many fails the batch."""
+        read = len(self.read) + len(path)
+        if read >= context:
+            self.failed = AnswerError(f"the prompt takes {read} tokens of a context of {context}")
+        return read < context
+
     def hear(self, path: TokenPath, said: Any, legal: str, width: int) -> None:
         """Keeps what was told of every token of an answer that came to its end."""
         if said.finish_reason != "stop":
@@ -211,7 +234,6 @@ class Lane:
         self.known = {}
 
 
-LOGPROBS = 128
 NEVER = np.float32(-1e30)
 
 
@@ -232,46 +254,3 @@ def rest(labels: Sequence[str], begun: str) -> str:
         if f"{label}{TERMINATOR}".startswith(begun)
     ]
     return f"(?:{'|'.join(sorted(map(re.escape, ends), key=lambda end: (-len(end), end)))})"
-
-
-def load(folder: str, context: int, opening: Opening) -> Any:
-    """Starts an engine in this process. No code of the folder is run.
-
-    Raises:
-        BackendError: vLLM is not installed, or cannot load the folder.
-    """
-    os.environ.update(ENVIRONMENT)
-    if opening.threads:
-        os.environ["OMP_NUM_THREADS"] = str(opening.threads)
-    try:
-        import torch
-        from vllm import LLM
-    except ImportError as error:
-        raise BackendError(
-            f"vLLM is not installed here: {first_line(error)}.",
-            "pip install 'localsel[vllm]', or give --backend transformers.",
-        ) from error
-    on_gpu = torch.cuda.is_available()
-    limits: dict[str, object] = {} if on_gpu else {"kv_cache_memory_bytes": 2**30}
-    try:
-        return LLM(
-            folder,
-            max_model_len=context,
-            dtype="auto" if on_gpu else "float32",
-            enforce_eager=not on_gpu,
-            distributed_executor_backend="uni",
-            structured_outputs_config={"backend": "outlines"},
-            logprobs_mode="processed_logprobs",
-            max_logprobs=LOGPROBS,
-            enable_prefix_caching=True,
-            trust_remote_code=False,
-            load_format="safetensors",
-            disable_log_stats=True,
-            seed=0,
-            **limits,
-        )
-    except Exception as error:
-        raise BackendError(
-            f"vLLM cannot load {folder}: {first_line(error)}.",
-            "Is the folder whole, and is there memory enough? A smaller --context takes less.",
-        ) from error

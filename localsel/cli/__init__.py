@@ -35,6 +35,7 @@ COMMANDS = {
     "prompts": "the questions put to a model, and the exact text of a query",
     "config": "settings, and where each value comes from",
     "doctor": "what works on this machine, and what to do about the rest",
+    "bundle": "everything for an air-gapped machine in one folder: make, check, install it",
     "bench": "this project's benchmarks, as ratios measured in one run",
 }
 

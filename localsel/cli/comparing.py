@@ -20,7 +20,7 @@ from localsel.printable import visible
 from localsel.settings import Display as Kind
 from localsel.stages.export import check_writable
 from localsel.stages.export.files import replace_all
-from localsel.summary import summary
+from localsel.summary import held, network, summary
 
 WIDEST = 100
 NAMES = ("report.html", "report.md", "comparison.json")
@@ -94,7 +94,8 @@ def print_comparison(comparison: Mapping[str, Any]) -> None:
         _print_point(sentence)
     for each in comparison["failed"]:
         _print_point(f"{each['name']} failed: {each['error']}")
-    say(f"{comparison['connections_attempted']} connections attempted.")
+    for line in [*network(comparison), *held(comparison)]:
+        say(line)
 
 
 def _print_point(sentence: str) -> None:

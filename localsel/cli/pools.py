@@ -12,10 +12,9 @@ import click
 
 from localsel.cli.options import home, json_option, workspace_option
 from localsel.cli.output import print_json, print_table, say
-from localsel.store import Store
+from localsel.store import LARGEST, Store
 from localsel.wording import counted
 
-LARGEST = 2**62
 FACTS = ("pool", "path", "layout", "rows", "bad", "duplicates", "runs")
 
 

@@ -16,9 +16,7 @@ from localsel.errors import UsageError
 from localsel.pipeline.trying import Question, Wording, question
 from localsel.printable import visible
 from localsel.stages.prompt import find_template, template_names
-from localsel.store import Store
-
-LARGEST = 2**62
+from localsel.store import LARGEST, Store
 
 Options = TypeVar("Options", bound=Callable[..., Any])
 
@@ -150,14 +148,17 @@ def _show_query(question: Question, as_json: bool) -> None:
         return
     for line in question.text.split("\n"):
         click.echo(visible(line))
-    if tokens != answer.prompt_tokens and answer.outcome == "answered":
+    # A server may count otherwise than it lets others count.
+    is_exact = question.run["facts"].get("backend") != "openai"
+    if is_exact and tokens != answer.prompt_tokens and answer.outcome == "answered":
         say(f"The run read {answer.prompt_tokens:,} tokens: another model or prompt than here.")
     say(f"{tokens:,} tokens, {len(answer.shown)} candidates, {len(shortened)} shortened.")
 
 
 def _tried(question: Question) -> dict[str, Any]:
     choice, answer = question.ask(), question.answer
-    before = {"chosen": answer.chosen, "scores": [*map(exp, answer.scores)]}
+    size = len(answer.shown)
+    before = {"chosen": answer.chosen, "scores": _shares(answer.scores, size)}
     return {
         "query": answer.query,
         "run": question.run["run"],
@@ -167,7 +168,7 @@ def _tried(question: Question) -> dict[str, Any]:
         "tokens": choice.prompt_tokens,
         "text": question.text,
         "shown": answer.shown,
-        "scores": [*map(exp, choice.scores)],
+        "scores": _shares(choice.scores, size),
         "chosen": [answer.shown[place] for place in choice.positions],
         "probabilities": choice.probabilities,
         "before": before if answer.outcome == "answered" else None,
@@ -175,6 +176,11 @@ def _tried(question: Question) -> dict[str, Any]:
         "shortened": question.shortened,
         "texts": question.texts,
     }
+
+
+def _shares(scores: Sequence[float], size: int) -> Sequence[float | None]:
+    """The probability of each label; a server may tell none."""
+    return [*map(exp, scores)] or [None] * size
 
 
 def _print_tried(found: dict[str, Any]) -> None:

@@ -8,10 +8,12 @@ from shlex import quote
 
 import click
 
+from localsel import offline
 from localsel.cli.display import open_display, watch
 from localsel.cli.options import settings_from, settings_options, typed
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
+from localsel.selectors import is_served
 from localsel.settings import Settings
 
 OVER_LIMIT = 4
@@ -51,11 +53,12 @@ def command(
         raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
     if as_json and settings.display == "json":
         raise UsageError("--json and --display json both write to stdout.", "Give one of them.")
-    if dry_run:
-        rehearse(settings, as_json)
-        return
     if detach:
         go_on_alone(data, config, flags, settings, as_json)
+        return
+    offline.seal(is_served(settings.model, settings.backend))
+    if dry_run:
+        rehearse(settings, as_json)
         return
     record = follow(settings)
     if as_json:

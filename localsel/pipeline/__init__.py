@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from localsel import offline
@@ -22,6 +21,7 @@ from localsel.pipeline.course import Course, Steps, peak_memory
 from localsel.pipeline.early import open_backend, refuse_early
 from localsel.pipeline.identity import Identity, find_earlier, plain
 from localsel.runs import ENDED, chosen_rows, run_record
+from localsel.selectors import place_of, shown_name
 from localsel.settings import Settings
 from localsel.sharing import ALONE, Sharing
 from localsel.stages.export import export, format_of
@@ -43,7 +43,7 @@ def run(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, None, 
         LocalselError: with the exit code of what went wrong.
     """
     offline.set_variables()
-    with offline.guard() as network, closing(Store(settings.home)) as store:
+    with offline.guard(settings.hosts) as network, closing(Store(settings.home)) as store:
         yield from _events(Course(settings, store, network, sharing))
 
 
@@ -137,6 +137,7 @@ def _begin(
         "selector": _selector(identity) if backend else None,
         "backend": identity.backend if backend else None,
         "repeatable": backend.repeatable if backend else True,
+        "backend_facts": dict(backend.facts) if backend else {},
         "versions": _versions(),
         "sharing": course.sharing.as_json(),
     }
@@ -155,17 +156,16 @@ def _begin(
 def _remember(course: Course, earlier: Mapping[str, Any]) -> None:
     """Takes up a run where it stands: its name, its seconds, its attempted connections."""
     course.id, known = earlier["run"], earlier["facts"]
-    course.attempts_before = known.get("connections_attempted", 0)
+    course.network_before = {name: known[name] for name in offline.TOLD if name in known}
     for stage, seconds in known.get("seconds_by_stage", {}).items():
         course.seconds[stage] = course.seconds.get(stage, 0.0) + seconds
 
 
 def _selector(identity: Identity) -> dict[str, str]:
     """What the record says of the model: name, place, sha256."""
-    path = Path(identity.model)
-    if identity.backend == "scripted":
-        return {"name": identity.model, "path": identity.model, "sha256": identity.selector}
-    return {"name": path.stem, "path": str(path.resolve()), "sha256": identity.selector}
+    is_rule = identity.backend == "scripted"
+    name, place = shown_name(identity.model, is_rule), place_of(identity.model, is_rule)
+    return {"name": name, "path": place, "sha256": identity.selector}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from operator import attrgetter
 from localsel.backends.base import Backend, Reader
 from localsel.errors import LocalselError
 from localsel.events import Event
-from localsel.methods.base import Journal, Method, Pool, Tools
+from localsel.methods.base import Journal, Method, Pool, Progress, Remark, Tools
 from localsel.pipeline.course import Course
 from localsel.pipeline.early import open_reader
 from localsel.pipeline.identity import Identity, backend_of
@@ -63,6 +63,10 @@ def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) 
             if isinstance(step, Answer):
                 done += settings.orders if step.outcome == "forced" else 1
                 yield _answered(course, step, done, total, journal)
+            elif isinstance(step, Progress):
+                yield course.event("progress", done=step.done, total=step.total)
+            elif isinstance(step, Remark):
+                yield course.event("note", text=step.text)
             else:
                 picks.append(step)
                 if pool.plan is None:

@@ -30,6 +30,8 @@ from localsel.pipeline.early import NOTHING
 from localsel.pipeline.identity import Identity, plain
 from localsel.pipeline.naming import rows_in
 from localsel.pipeline.worker import work
+from localsel.selectors import model_name
+from localsel.servers import is_server, short_name
 from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.store import Store
@@ -82,11 +84,11 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
             # Then it is the question that a plain run asks, and its answers serve.
             sharing = replace(sharing, questions=None)
         people = _people(settings, contest, store, plan)
-        entries, attempts = yield from _selectors(settings, contest, sharing)
+        entries, network = yield from _selectors(settings, contest, sharing)
         if all(each.error for each in entries):
             raise _failure(entries[0])
         entries += yield from _baselines(settings, contest, int(plan["picks"]))
-        found = compare_runs(store, entries, people, attempts + plan["attempts"])
+        found = compare_runs(store, entries, people, [plan["network"], *network])
     total = len(entries)
     yield Event("done", "export", done=total, total=total, details={"comparison": found})
 
@@ -141,22 +143,26 @@ def _people(
 
 def names_of(models: Sequence[str]) -> list[str]:
     """A short name for each, no two alike: the file's, and a number where that is another's."""
-    paths = [(Path(model), model.endswith(".gguf")) for model in models]
-    return selector_names([path.stem if is_file else path.name for path, is_file in paths])
+    return selector_names([_name_of(model) for model in models])
+
+
+def _name_of(model: str) -> str:
+    """A server's has one after `#`, if it was named at all."""
+    return short_name(model) if is_server(model) else model_name(Path(model))
 
 
 def _selectors(
     settings: Settings, contest: Contest, sharing: Sharing
-) -> Steps[tuple[list[Entry], int]]:
+) -> Steps[tuple[list[Entry], list[Mapping[str, Any]]]]:
     """A run of each selector; before that, whose context is too narrow for some of the texts.
 
-    Returns also the connections that were attempted before.
+    Returns also what was attempted over the network before.
     """
     models = dict(zip(names_of(contest.models), contest.models, strict=True))
     entries: dict[str, Entry] = {}
     paths: dict[str, str] = {}
     narrow: list[str] = []
-    attempts = 0
+    network: list[Mapping[str, Any]] = []
     for name, model in models.items():
         try:
             measured = yield from _last("measure", replace(settings, model=model), sharing, name)
@@ -166,14 +172,14 @@ def _selectors(
             yield _told(name, error)
             continue
         paths[name] = measured["path"]
-        attempts += measured["attempts"]
+        network.append(measured["network"])
         narrow += [measured["path"]] if measured["narrow"] else []
     for name, path in paths.items():
         own = replace(settings, model=models[name])
         others = tuple(other for other in dict.fromkeys(narrow) if other != path)
         shared = replace(sharing, narrow=others)
         entries[name] = yield from _entry(own, shared, Entry(name, model=path))
-    return [entries[name] for name in models], attempts
+    return [entries[name] for name in models], network
 
 
 def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[Entry]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from localsel import offline
 from localsel.events import Event, Kind, Stage
-from localsel.offline import Counter
 from localsel.settings import Settings
 from localsel.sharing import ALONE, Sharing
 from localsel.store import Store
@@ -29,12 +29,12 @@ class Course:
 
     settings: Settings
     store: Store
-    network: Counter
+    network: offline.Counter
     sharing: Sharing = ALONE
     id: str = ""
     stage: Stage = "load"
     seconds: dict[str, float] = field(default_factory=dict)
-    attempts_before: int = 0
+    network_before: Mapping[str, Any] = field(default_factory=dict)
 
     def event(self, kind: Kind, done: int = 0, total: int = 0, **details: object) -> Event:
         """Something that happened in the stage that is on."""
@@ -66,8 +66,8 @@ class Course:
     def so_far(self) -> dict[str, Any]:
         """What the record says of time and network."""
         seconds = {stage: round(value, 3) for stage, value in self.seconds.items()}
-        attempts = self.attempts_before + self.network.attempts
-        return {"seconds_by_stage": seconds, "connections_attempted": attempts}
+        network = offline.told_of_all((self.network_before, offline.told(self.network)))
+        return {"seconds_by_stage": seconds, **network}
 
 
 def peak_memory() -> int:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from typing import TypeVar
 
 from localsel.backends import BACKENDS
 from localsel.backends.base import Backend, Opening, Reader
-from localsel.errors import InputError, UsageError
+from localsel.errors import BackendError, InputError, LocalselError, UsageError
 from localsel.methods.base import Method
 from localsel.pipeline.identity import Identity
-from localsel.settings import FILES, Settings
+from localsel.settings import FILES, Settings, fields
 from localsel.stages.export import check_writable, format_of
 from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
+
+R = TypeVar("R", bound=Reader)
+SOME_HONOUR = ("gpus", "gpu_memory", "constraint")
+LONGEST = 160
+"""Letters of a library's own words."""
 
 NOTHING = (
     "Every query has to take all that it shows: nothing is left to choose.",
@@ -64,12 +71,57 @@ def open_backend(
     """The selector, its canary alive, before the embedding that would be wasted without it."""
     if not method.needs_backend:
         return None
-    backend_class: type[Backend] = BACKENDS.load(identity.backend)
-    opening = Opening(identity.model, settings.context, settings.threads)
-    return stack.enter_context(closing(backend_class.open(opening)))
+    opened = open_selector(settings, identity.model, identity.backend)
+    backend = stack.enter_context(closing(opened))
+    backend.refuse_unfit(settings.query_size, settings.temperature)
+    return backend
+
+
+def open_selector(settings: Settings, model: str, backend: str) -> Backend:
+    """A model in the hands of a backend, its canary alive."""
+    refuse_unhonoured(settings, backend)
+    backend_class: type[Backend] = BACKENDS.load(backend)
+    return _opened(backend_class.open, opening_of(settings, model))
 
 
 def open_reader(settings: Settings, model: str, backend: str) -> Reader:
     """What counts the tokens of a selector."""
     backend_class: type[Backend] = BACKENDS.load(backend)
-    return backend_class.open_reader(Opening(model, settings.context, settings.threads))
+    return _opened(backend_class.open_reader, opening_of(settings, model))
+
+
+def opening_of(settings: Settings, model: str) -> Opening:
+    """What a backend is told of the settings."""
+    return Opening(
+        model,
+        context=settings.context,
+        threads=settings.threads,
+        gpus=settings.gpus,
+        gpu_memory=settings.gpu_memory,
+        constraint=settings.constraint,
+        hosts=settings.hosts,
+        concurrency=settings.concurrency,
+    )
+
+
+def refuse_unhonoured(settings: Settings, backend: str) -> None:
+    """Raises UsageError for a limit that was set and that this backend cannot keep."""
+    honours, known = BACKENDS.load(backend).honours, fields()
+    for name in SOME_HONOUR:
+        value = getattr(settings, name)
+        if value != known[name].default and name not in honours:
+            raise UsageError(
+                f"The backend {backend!r} cannot keep to --{name.replace('_', '-')} {value}.",
+                "Leave it away; vllm can, with a Hugging Face folder as --model.",
+            )
+
+
+def _opened(open_: Callable[[Opening], R], opening: Opening) -> R:
+    """Of a broken model, libraries raise anything: that is still a model that cannot be used."""
+    try:
+        return open_(opening)
+    except LocalselError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:LONGEST].rstrip(".")
+        raise BackendError(f"{opening.model} cannot be used: {said}.", "Is it whole?") from error

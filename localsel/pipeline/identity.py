@@ -11,14 +11,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.runs import ENDED
-from localsel.selectors import find_selector, is_scripted
-from localsel.settings import FILES, OUTSIDE_FINGERPRINT, Settings, fields
+from localsel.selectors import find_selector, is_scripted, is_served
+from localsel.servers import Served, address_of, is_server
+from localsel.settings import FILES, OUTSIDE_FINGERPRINT, YOUNGER, Settings, fields
 from localsel.sharing import Sharing
 from localsel.stages.prompt import Template
 from localsel.store import Store
@@ -74,14 +76,26 @@ class Identity:
 
     @cached_property
     def model(self) -> str:
-        """The path of the weights, or the rule that stands for them.
+        """The path of the weights, the rule that stands for them, or the server that has them.
 
         Raises:
             BackendError: there is no such model.
+            UsageError: a server that localsel may not ask.
         """
-        model = str(self.settings.model)
-        is_rule = self.settings.backend == "scripted"
-        return model if is_rule else find_selector(model, self.settings.home)
+        model, backend = str(self.settings.model), self.settings.backend
+        if is_served(model, backend):
+            return self._served(model).model
+        if backend != "scripted" and is_server(model):
+            raise UsageError(
+                f"{model} is a server, which the backend {backend!r} cannot ask.",
+                "Leave --backend away.",
+            )
+        return model if backend == "scripted" else find_selector(model, self.settings.home)
+
+    def _served(self, model: str) -> Served:
+        from localsel.backends.openai_http import look
+
+        return look(address_of(model, self.settings.hosts))
 
     @cached_property
     def backend(self) -> str:
@@ -90,11 +104,13 @@ class Identity:
 
     @cached_property
     def selector(self) -> str:
-        """The sha256 of the weights, or of the rule that stands for them."""
+        """The sha256 of the weights, of the rule that stands for them, or of a server's words."""
         return self.weights(self.model)
 
     def weights(self, model: str) -> str:
         """The same of another selector."""
+        if is_served(model, self.settings.backend):
+            return digest(self._served(model).identity)
         path = Path(model)
         has_weights = path.is_file() or path.is_dir()
         if has_weights and backend_of(model, self.settings.backend) != "scripted":
@@ -133,13 +149,18 @@ class Identity:
         content = {"pool": self.pool, "admission": self.admission, "embedder": self.embedder}
         return digest(content | {"seed": self.settings.seed, "algorithm": ALGORITHM})
 
-    def run(self, method: type[Method], template: Template, sharing: Sharing) -> str:
-        """The same selection."""
-        options: dict[str, object] = {
+    @cached_property
+    def options(self) -> dict[str, object]:
+        """The options that count by value."""
+        return {
             name: value
             for name, value in asdict(self.settings).items()
             if name not in OUTSIDE_FINGERPRINT
+            and not (name in YOUNGER and value == plain_default(name))
         }
+
+    def run(self, method: type[Method], template: Template, sharing: Sharing) -> str:
+        """The same selection."""
         content = {
             "algorithm": ALGORITHM,
             "data": self.data,
@@ -155,7 +176,7 @@ class Identity:
         if sharing.narrow:
             narrow = {self.weights(model) for model in sharing.narrow} - {self.selector}
             content |= {"narrow": sorted(narrow)} if narrow else {}
-        return digest(options | content)
+        return digest(self.options | content)
 
 
 def find_earlier(identity: Identity, fingerprint: str) -> dict[str, Any] | None:
@@ -188,6 +209,9 @@ def _why_not(identity: Identity) -> str:
         # What an older localsel did not know had the value that it has by itself.
         if name not in NEVER_NAMED and now[name] != then.get(name, plain_default(name))
     ]
+    was, meant = others[0]["facts"].get("backend"), identity.settings.model and identity.backend
+    if "backend" not in changed and was and meant and was != meant:
+        changed.append(f"backend (auto was {was}, and is {meant} here)")
     names = ", ".join(changed) or "the content of the model, the embedder or the prompt"
     return f"Run {others[0]['run']} cannot be resumed: changed since then: {names}."
 
@@ -212,9 +236,13 @@ def backend_of(model: str, named: str = "auto") -> str:
     """The backend for a model: the one that was named, or the one that its name calls for."""
     if named != "auto":
         return named
+    if is_server(model):
+        return "openai"
     if is_scripted(model):
         return "scripted"
-    return "transformers" if Path(model).is_dir() else "llamacpp"
+    if Path(model).is_dir():
+        return "vllm" if find_spec("vllm") else "transformers"
+    return "llamacpp"
 
 
 def file_sha256(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
-from pathlib import Path
 
 from localsel import offline
 from localsel.backends.base import Reader
@@ -15,9 +14,10 @@ from localsel.methods.base import Method
 from localsel.methods.fitting import Fitter
 from localsel.pipeline import admitting, loading, planning
 from localsel.pipeline.course import Course
-from localsel.pipeline.early import NOTHING, open_reader, refuse_early
+from localsel.pipeline.early import NOTHING, open_reader, refuse_early, refuse_unhonoured
 from localsel.pipeline.identity import Identity
 from localsel.records import Plan
+from localsel.selectors import place_of
 from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.stages.plan import wanted
@@ -34,7 +34,7 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
         LocalselError: as a run of these settings would.
     """
     offline.set_variables()
-    with offline.guard() as network, closing(Store(settings.home)) as store:
+    with offline.guard(settings.hosts) as network, closing(Store(settings.home)) as store:
         store.refuse_unwritable()
         course, identity = Course(settings, store, network), Identity(settings, store)
         method: type[Method] = METHODS.load(settings.method)
@@ -58,7 +58,7 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
                 "pool": identity.pool,
                 "is_sample": len(plan.queries) < len(whole.queries),
                 "picks": wanted(plan) + len(admission.included),
-                "attempts": network.attempts,
+                "network": offline.told(network),
             }
             yield course.event("done", done=1, total=1, **facts)
 
@@ -72,17 +72,17 @@ def measure(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
         BackendError: the selector cannot be used.
     """
     offline.set_variables()
-    with offline.guard() as network, closing(Store(settings.home)) as store:
+    with offline.guard(settings.hosts) as network, closing(Store(settings.home)) as store:
         course, identity = Course(settings, store, network), Identity(settings, store)
+        refuse_unhonoured(settings, identity.backend)
         plan = sharing.part(store.plan(identity.plan), settings.seed)
         texts = {each.row: each.text for each in store.instructions(identity.pool)}
         with closing(open_reader(settings, identity.model, identity.backend)) as reader:
             fitter = Fitter([reader], find_template(settings.prompt), settings.criteria)
             asked = longest(plan, texts, reader)
             narrow = any(fitter.fit(shown, quota)[1] for quota, shown in asked)
-        is_rule = identity.backend == "scripted"
-        path = identity.model if is_rule else str(Path(identity.model).resolve())
-        facts = {"narrow": narrow, "path": path, "attempts": network.attempts}
+        path = place_of(identity.model, identity.backend == "scripted")
+        facts = {"narrow": narrow, "path": path, "network": offline.told(network)}
         yield course.event("done", done=1, total=1, **facts)
 
 

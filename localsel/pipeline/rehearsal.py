@@ -11,7 +11,7 @@ from localsel import offline
 from localsel.backends.base import Ask, Backend, Choice
 from localsel.events import Event
 from localsel.methods import METHODS
-from localsel.methods.base import Method
+from localsel.methods.base import Journal, Method, Pool, Tools
 from localsel.methods.fitting import Fitter
 from localsel.pipeline import admitting, embedding, loading, planning
 from localsel.pipeline.course import Course, peak_memory
@@ -36,7 +36,8 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
         LocalselError: as the run itself would.
     """
     offline.set_variables()
-    with offline.guard() as network, closing(Store(settings.home)) as store, ExitStack() as stack:
+    guard = offline.guard(settings.hosts)
+    with guard as network, closing(Store(settings.home)) as store, ExitStack() as stack:
         store.refuse_unwritable()
         course = Course(settings, store, network)
         method: type[Method] = METHODS.load(settings.method)
@@ -60,8 +61,14 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
                 fitter = Fitter([backend], template, settings.criteria)
                 rehearsal = Rehearsal(settings, plan, fitter)
                 planned |= yield from _timed(course, rehearsal, backend, admission.open)
-        elif chooses and method.needs_vectors:
-            yield from embedding.embed(course, identity, admission)
+        elif chooses:
+            pool = Pool(admission.open)
+            if method.needs_vectors:
+                vectors, given = yield from embedding.embed(course, identity, admission)
+                pool = Pool(admission.open, vectors, given=given)
+            tools = Tools(settings, Journal(), backend, template)
+            seconds = method(tools).seconds(pool)
+            planned = {} if seconds is None else {"choose_seconds": round(seconds, 1)}
         facts = {"budget": settings.budget, "open_rows": len(admission.open), **planned}
         facts |= {"peak_memory": peak_memory(), **course.so_far()}
         yield course.event("done", done=1, total=1, plan=facts)

@@ -16,10 +16,11 @@ from localsel.backends.base import Ask, Backend, Choice, Reader
 from localsel.errors import AnswerError, LocalselError, UsageError
 from localsel.methods.fitting import Fitter
 from localsel.methods.selectllm import DRAW, SelectLLM, own_seed
-from localsel.pipeline.early import open_backend, open_reader, refuse_unfit
-from localsel.pipeline.identity import Identity, backend_of
+from localsel.pipeline.early import SOME_HONOUR, open_backend, open_reader, refuse_unfit
+from localsel.pipeline.identity import Identity, backend_of, plain_default
 from localsel.records import Answer, Prompt
 from localsel.selectors import is_scripted
+from localsel.servers import is_server
 from localsel.settings import Settings
 from localsel.sharing import sharing_of
 from localsel.stages.prompt import Template, find_template
@@ -119,7 +120,7 @@ def question(
     texts = [store.instruction(run["pool"], row).text for row in answer.shown]
     identity = _identity(store, run, wording.model)
     offline.set_variables()
-    with offline.guard(), ExitStack() as stack:
+    with offline.guard(identity.settings.hosts), ExitStack() as stack:
         backend = open_backend(identity.settings, identity, SelectLLM, stack)
         assert backend is not None
         fitter = Fitter(_readers(run, identity, backend, stack), template, criteria)
@@ -129,10 +130,11 @@ def question(
 
 
 def _identity(store: Store, run: Mapping[str, Any], model: str) -> Identity:
-    """Of the run's selector, or of another within the same limits."""
+    """Of the run's selector, or of another within the limits that any backend can keep."""
     settings = run["settings"]
-    limits = {name: settings[name] for name in ("budget", "context", "threads")}
-    backend = "auto" if model else settings["backend"]
+    names = ("budget", "context", "query_size", "threads", *(() if model else SOME_HONOUR))
+    limits = {name: settings.get(name, plain_default(name)) for name in names}
+    backend = "auto" if model else run["facts"].get("backend") or settings["backend"]
     model = model or run["facts"]["selector"]["path"]
     data, home = Path(settings["data"]), store.home
     return Identity(
@@ -147,7 +149,7 @@ def _readers(
     readers: dict[str, Reader] = {identity.selector: backend}
     for model in sharing_of(run).narrow:
         settings = replace(identity.settings, model=model)
-        is_there = is_scripted(model) or Path(model).exists()
+        is_there = is_scripted(model) or is_server(model) or Path(model).exists()
         if is_there and (name := identity.weights(model)) not in readers:
             kind = backend_of(model, settings.backend)
             readers[name] = stack.enter_context(closing(open_reader(settings, model, kind)))

@@ -7,7 +7,7 @@ nothing that it reported.
 from __future__ import annotations
 
 from localsel.store.caches import Caches
-from localsel.store.database import VERSION
+from localsel.store.database import LARGEST, VERSION
 from localsel.store.plans import Plans
 from localsel.store.pools import Pools
 from localsel.store.progress import Progress
@@ -15,7 +15,7 @@ from localsel.store.reviews import Reviews
 from localsel.store.runs import ENDED, Runs, new_name
 from localsel.store.transfer import Transfer
 
-__all__ = ["ENDED", "VERSION", "Store", "new_name"]
+__all__ = ["ENDED", "LARGEST", "VERSION", "Store", "new_name"]
 
 
 class Store(Pools, Plans, Runs, Progress, Reviews, Transfer, Caches):

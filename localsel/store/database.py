@@ -11,6 +11,8 @@ from pathlib import Path
 from localsel.errors import WorkspaceError
 
 VERSION = 3
+LARGEST = 2**62
+"""Numbers up to here fit into a column."""
 
 SCHEMA = """
 CREATE TABLE pools (

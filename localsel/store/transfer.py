@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from localsel.errors import InputError, UsageError, WorkspaceError
-from localsel.store.database import Database
+from localsel.store.database import LARGEST, Database
 
 Line = Mapping[str, Any]
 
@@ -21,7 +21,6 @@ KEYS = (
 NAMES = {"run": re.compile("[0-9a-f]{8}"), "pool": re.compile("[0-9a-f]{64}")}
 NAMES["plan"] = NAMES["pool"]
 STATES = ("running", "interrupted", "failed", "finished", "over-limit")
-LARGEST = 2**62
 
 
 class Transfer(Database):

@@ -44,12 +44,6 @@ def run_to_review(store: Store, named: str) -> Mapping[str, Any] | None:
     return next((run for run in ended if run["facts"].get("selector")), next(iter(ended), None))
 
 
-def name_of(run: Mapping[str, Any]) -> str:
-    """Whose selection it is: the selector's name, or the method that asks none."""
-    selector = run["facts"].get("selector") or {}
-    return str(selector.get("name") or run["settings"]["method"])
-
-
 def state_of(review: Review, pick: Pick) -> tuple[str, ...]:
     """What was done about a pick, in the words of `SIGNS`."""
     so = {

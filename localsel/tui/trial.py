@@ -35,11 +35,10 @@ def lines(document: Mapping[str, Any], text_of: Callable[[int], str]) -> list[Li
     ]
 
 
-def _cell(scores: Sequence[float], place: int, chosen: bool) -> str:
+def _cell(scores: Sequence[float | None], place: int, chosen: bool) -> str:
     sign = "●" if chosen else " "
-    if place >= len(scores):
-        return f"{sign}    –"
-    return f"{sign} {scores[place]:4.0%} {bar(scores[place], BAR)}"
+    score = scores[place] if place < len(scores) else None
+    return f"{sign}    –" if score is None else f"{sign} {score:4.0%} {bar(score, BAR)}"
 
 
 def summary(document: Mapping[str, Any]) -> str:

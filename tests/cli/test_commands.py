@@ -244,7 +244,9 @@ def test_every_line_of_it_may_be_used_as_it_stands(localsel: Command) -> None:
 
 def test_a_doctor_finds_nothing_here(localsel: Command) -> None:
     findings = {found["what"]: found for found in localsel("doctor", "--json").document}
-    assert {"python", "embedder", "llamacpp", "outlines", "offline", "workspace"} <= set(findings)
+    assert {"python", "cpu", "memory", "gpu", "disk", "embedder", "models"} <= set(findings)
+    assert {"llamacpp", "transformers", "vllm", "openai", "outlines"} <= set(findings)
+    assert {"guard", "namespace", "workspace"} <= set(findings)
     assert all(found["state"] != "failure" for found in findings.values())
 
 

@@ -48,7 +48,7 @@ def detach(localsel: Command, example_pool: Path, selector: Path, at: tuple[str,
 LONG = ("--query-size", 3, "--orders", 20)
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 180) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
@@ -103,7 +103,7 @@ def test_leaving_does_not_stop_it(localsel: Command, detach: Detach, at: tuple[s
     assert viewer.stderr is not None
     assert viewer.stderr.readline()
     viewer.send_signal(signal.SIGINT)
-    _, said = viewer.communicate(timeout=60)
+    _, said = viewer.communicate(timeout=180)
     assert viewer.returncode == 130
     assert f"Run {run} goes on. Stop it with `localsel stop {run}`." in said
     assert record(localsel, run, at)["state"] == "running"

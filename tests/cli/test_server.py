@@ -58,13 +58,14 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing(
         ("http://192.0.2.1:8000", (), 2, "not on this machine"),
         ("http://me:secret@127.0.0.1:8000", (), 2, "LOCALSEL_API_KEY"),
         ("http://127.0.0.1:8000", ("--backend", "llamacpp"), 2, "cannot ask"),
-        (f"http://127.0.0.1:{free_port()}", (), 3, "No server answers"),
+        ("http://127.0.0.1:PORT", (), 3, "No server answers"),
         ("nano-llama", ("--backend", "openai"), 2, "no address of a server"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_sentence(
     localsel: Command, example_pool: Path, model: str, more: tuple[str, ...], code: int, words: str
 ) -> None:
+    model = model.replace("PORT", str(free_port()))
     done = localsel("run", example_pool, "--budget", 5, "--model", model, *more)
     assert done.code == code
     assert words in done.stderr

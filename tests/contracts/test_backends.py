@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from localsel.errors import AnswerError, BackendError
 from localsel.methods.fitting import Fitter
 from localsel.records import Prompt
 from localsel.stages.prompt import find_template, render
+from tests.serving import llama_server
 from tests.vocabularies import cached_model
 
 TEMPLATE = find_template("published")
@@ -31,6 +33,8 @@ CASES = [
     *(("llamacpp", str(path)) for path in NANO),
     *(("transformers", str(folder)) for folder in FOLDERS),
 ]
+# Where its server is installed, as it is not beside vLLM; that has tests of its own server.
+CASES += [("openai", str(path)) for path in NANO if find_spec("starlette_context")]
 # In the environment of `make test-vllm`, which runs this suite too.
 CASES += [("vllm", str(folder)) for folder in FOLDERS if find_spec("vllm")]
 NASTY = {
@@ -55,13 +59,18 @@ class Case:
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]} {Path(case[1]).name}")
-def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+def case(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Case]:
     name, model = request.param
     model = str(cached_model("llama-3")) if model == LLAMA_3 else model
-    opening = Opening(model, context=None if name == "scripted" else 3072, threads=1)
-    backend = BACKENDS.load(name).open(opening)
-    yield Case(backend, name, opening)
-    backend.close()
+    with ExitStack() as stack:
+        if name == "openai":
+            server = llama_server(Path(model), tmp_path_factory.mktemp("server") / "log")
+            model = stack.enter_context(server.running())
+        opening = Opening(model, context=None if name == "scripted" else 3072, threads=1)
+        backend = stack.enter_context(closing(BACKENDS.load(name).open(opening)))
+        yield Case(backend, name, opening)
 
 
 def prompt_of(size: int, quota: int = 1) -> Prompt:
@@ -217,18 +226,6 @@ def test_a_failed_answer_does_not_harm_the_next(llama_3: LlamaCppBackend, part: 
         assert isinstance(choice, Choice)
         assert (choice.positions, choice.scores) == (undisturbed.positions, undisturbed.scores)
         assert choice.probabilities == undisturbed.probabilities
-
-
-def test_a_lost_constraint_is_a_failed_answer(
-    llama_3: LlamaCppBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good = Ask(prompt_of(6, 2), 2)
-    undisturbed = answer(llama_3, good)
-    with monkeypatch.context() as patch:
-        patch.setattr("localsel.backends.constraint.mask", lambda index, path, logits: logits)
-        (failed,) = llama_3.choose([good])
-    assert isinstance(failed, AnswerError)
-    assert answer(llama_3, good).scores == undisturbed.scores
 
 
 def test_long_tokens_survive_shortening(llama_3: LlamaCppBackend) -> None:

@@ -128,7 +128,7 @@ def test_random_weights_choose_validly(random_weights: Backend) -> None:
     assert choose(random_weights, share) >= share
 
 
-@pytest.mark.timeout(max(300, PICKS))
+@pytest.mark.timeout(max(900, PICKS))
 @pytest.mark.parametrize("path", NANO, ids=lambda path: path.stem)
 def test_nano_selectors_choose_validly(path: Path) -> None:
     backend = LlamaCppBackend.open(Opening(str(path), context=CONTEXT))

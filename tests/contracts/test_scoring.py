@@ -14,11 +14,13 @@ import llama_cpp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from outlines_core import Index
 from scipy.stats import chisquare
 
 from localsel.backends.base import Ask, Choice, Opening, take
+from localsel.backends.constraint import held, pattern
 from localsel.backends.llamacpp import LlamaCppBackend
-from localsel.errors import AnswerError, BackendError
+from localsel.errors import AnswerError
 from localsel.records import Prompt
 from localsel.stages.prompt import find_template, render
 from tests.vocabularies import FAMILIES, cached_model
@@ -326,10 +328,9 @@ def test_the_canary_masks_whatever_the_favourite_is(llama_3: LlamaCppBackend) ->
         logits = np.zeros(llama_3._llama.n_vocab(), dtype=np.float32)
         logits[token] = 30
         constraint.canary(logits)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("localsel.backends.constraint.mask", lambda index, path, raw: raw)
-            with pytest.raises(BackendError, match="cannot constrain"):
-                constraint.canary(logits)
+        index = Index(pattern(constraint.unwanted(logits)), constraint._vocabulary)
+        legal = index.get_allowed_tokens(index.get_initial_state())
+        assert len(legal) > 1 and token not in legal
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -339,3 +340,21 @@ def test_a_logit_that_is_not_a_number_is_no_answer(llama_3: LlamaCppBackend, val
     logits[next(token for token, text in constraint._texts.items() if text == "2")] = value
     with pytest.raises(AnswerError, match="not a number"):
         constraint.score(["1", "2", "3"], lambda path: logits)
+
+
+@pytest.mark.parametrize(
+    ("masked", "says"),
+    [
+        ([1, 2, 3, 4], "outside it"),
+        ([-np.inf, 2, 3, 4], "outside it"),
+        ([-np.inf, 2, 3, np.nan], "outside it"),
+        ([-np.inf, 2, 3.5, -np.inf], "changed"),
+        ([-np.inf, -np.inf, 3, -np.inf], "changed"),
+    ],
+)
+def test_a_constraint_that_was_lost_on_the_way_is_no_answer(masked: list[float], says: str) -> None:
+    logits, legal = np.array([1, 2, 3, 4], dtype=np.float32), [1, 2]
+    whole = np.array([-np.inf, 2, 3, -np.inf], dtype=np.float32)
+    assert held(whole, logits, legal).tolist() == [2, 3]
+    with pytest.raises(AnswerError, match=says):
+        held(np.array(masked, dtype=np.float32), logits, legal)

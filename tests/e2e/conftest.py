@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.e2e.disturbing import Runs, asked, run_of, text_of, write_pool
+from tests.once import once
 
 ROWS = 600
 # About 300 questions: 152 queries in two orders.
@@ -36,12 +38,14 @@ def short_embedded(
     tmp_path_factory: pytest.TempPathFactory, blocker: Path, short_pool: Path
 ) -> Path:
     """A workspace without runs that has the vectors of the short pool."""
-    folder = tmp_path_factory.mktemp("short")
-    localsel = Command(folder, blocker)
-    line = ("run", short_pool, *OPTIONS, *QUIETLY, "--model", "first")
-    ran = localsel(*line, "--dry-run", "--workspace", folder / "workspace")
-    assert ran.code == 0, ran.stderr
-    return folder / "workspace"
+
+    def fill(folder: Path) -> None:
+        localsel = Command(folder, blocker)
+        line = ("run", short_pool, *OPTIONS, *QUIETLY, "--model", "first")
+        ran = localsel(*line, "--dry-run", "--workspace", folder / "workspace")
+        assert ran.code == 0, ran.stderr
+
+    return once(tmp_path_factory, "short", fill) / "workspace"
 
 
 @pytest.fixture
@@ -52,14 +56,6 @@ def place(short_embedded: Path, tmp_path: Path) -> Callable[[str], Path]:
         return Path(shutil.copytree(short_embedded, tmp_path / name))
 
     return copy
-
-
-def undisturbed(runs: Runs, workspace: Path, folder: Path) -> Undisturbed:
-    """The run as it is when nothing happens."""
-    out = folder / "undisturbed.jsonl"
-    run, state = run_of(runs.whole(workspace, "--out", out))
-    assert state == "new"
-    return Undisturbed(text_of(out, run), sorted(asked(workspace, run)))
 
 
 @pytest.fixture
@@ -73,14 +69,35 @@ def by_model(localsel: Command, short_pool: Path, selector: Path) -> Runs:
     return Runs(localsel, short_pool, *OPTIONS, *QUIETLY, "--model", selector)
 
 
+def _undisturbed(
+    factory: pytest.TempPathFactory, name: str, runs: Callable[[Path], Runs], embedded: Path
+) -> Undisturbed:
+    """The run as it is when nothing happens, at home in a folder of this name."""
+
+    def fill(folder: Path) -> None:
+        workspace = Path(shutil.copytree(embedded, folder / "workspace"))
+        out = folder / "undisturbed.jsonl"
+        run, state = run_of(runs(folder).whole(workspace, "--out", out))
+        assert state == "new"
+        known = {"text": text_of(out, run), "questions": sorted(asked(workspace, run))}
+        (folder / "known.json").write_text(json.dumps(known), encoding="utf-8")
+
+    folder = once(factory, name, fill)
+    known = json.loads((folder / "known.json").read_text(encoding="utf-8"))
+    return Undisturbed(known["text"], [(query, order) for query, order in known["questions"]])
+
+
 @pytest.fixture(scope="session")
 def calm_rule(
     tmp_path_factory: pytest.TempPathFactory, blocker: Path, short_pool: Path, short_embedded: Path
 ) -> Undisturbed:
-    folder = tmp_path_factory.mktemp("calm")
-    workspace = Path(shutil.copytree(short_embedded, folder / "workspace"))
-    line = (*OPTIONS, *QUIETLY, "--model", "random:3")
-    return undisturbed(Runs(Command(folder, blocker), short_pool, *line), workspace, folder)
+    line = (short_pool, *OPTIONS, *QUIETLY, "--model", "random:3")
+    return _undisturbed(
+        tmp_path_factory,
+        "calm-rule",
+        lambda folder: Runs(Command(folder, blocker), *line),
+        short_embedded,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +108,10 @@ def calm_model(
     short_embedded: Path,
     selector: Path,
 ) -> Undisturbed:
-    folder = tmp_path_factory.mktemp("calm")
-    workspace = Path(shutil.copytree(short_embedded, folder / "workspace"))
-    line = (*OPTIONS, *QUIETLY, "--model", selector)
-    return undisturbed(Runs(Command(folder, blocker), short_pool, *line), workspace, folder)
+    line = (short_pool, *OPTIONS, *QUIETLY, "--model", selector)
+    return _undisturbed(
+        tmp_path_factory,
+        "calm-model",
+        lambda folder: Runs(Command(folder, blocker), *line),
+        short_embedded,
+    )

@@ -127,7 +127,7 @@ def twice(questions: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [question for question, times in Counter(questions).items() if times > 1]
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 180) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"

@@ -161,16 +161,16 @@ class Terminal:
         """What is on the screen."""
         return "\n".join(self.lines)
 
-    def wait_for(self, text: str, seconds: float = 60) -> Self:
+    def wait_for(self, text: str, seconds: float = 180) -> Self:
         """Until the text is somewhere on the screen, in one line."""
         return self.until(lambda: text in self.text, seconds, f"{text!r} never came")
 
-    def wait_without(self, text: str, seconds: float = 60) -> Self:
+    def wait_without(self, text: str, seconds: float = 180) -> Self:
         """Until the text is nowhere on the screen."""
         return self.until(lambda: text not in self.text, seconds, f"{text!r} never went")
 
     def until(
-        self, condition: Callable[[], object], seconds: float = 60, says: str = "it never came"
+        self, condition: Callable[[], object], seconds: float = 180, says: str = "it never came"
     ) -> Self:
         ends = time.monotonic() + seconds
         while not condition():
@@ -227,6 +227,6 @@ class Terminal:
             os.close(self._master)
         return self
 
-    def ended(self, seconds: float = 30) -> int:
+    def ended(self, seconds: float = 180) -> int:
         """The exit code, once it has ended."""
         return self.process.wait(seconds)

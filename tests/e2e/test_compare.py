@@ -21,7 +21,7 @@ from tests.e2e.disturbing import Event, asked, twice, until
 
 STOPPED, FAILED = 130, 4
 # How long a worker may go on without its parent: it ends itself then.
-PATIENCE = 25
+PATIENCE = 60
 
 
 class Comparisons:
@@ -58,8 +58,8 @@ class Comparisons:
                     fresh += not event["earlier"]
                 if fresh >= 10 and not workers:
                     parent = psutil.Process(process.pid)
+                    (worker,) = parent.children()
                     workers = parent.children(recursive=True)
-                    (worker,) = workers
                     disturb(parent, worker, event["run"])
         assert workers, "the second selector was not asked"
         _, alive = psutil.wait_procs(workers, timeout=PATIENCE)

@@ -153,13 +153,14 @@ def test_a_pool_is_read_searched_and_copied(
 
 
 def _look(terminal: Terminal, shown: list[str]) -> None:
+    terminal.until(lambda: terminal.lines[-1].startswith(" ? help"))
     shown.append(_settled(terminal))
     assert terminal.lines[-1].startswith(" ? help"), terminal.text
 
 
 def _settled(terminal: Terminal, quiet: float = 0.3) -> str:
     """The screen, once nothing changes on it."""
-    ends, since, last = time.monotonic() + 10, time.monotonic(), ""
+    ends, since, last = time.monotonic() + 60, time.monotonic(), ""
     while time.monotonic() < min(ends, since + quiet):
         if (now := terminal.text) != last:
             since, last = time.monotonic(), now

@@ -38,7 +38,7 @@ def run(localsel: Command, home: Path, example_pool: Path, selector: Path) -> st
     done = localsel(*line, "--detach", "--workspace", home)
     assert done.code == 0, done.stderr
     name = str(done.stdout.strip())
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 180
     while answered(home, name) < 3:
         assert time.monotonic() < ends
         time.sleep(0.05)

@@ -83,8 +83,8 @@ def start(terminal: Terminal, diary: Diary, data: Path) -> None:
 
 def choose(terminal: Terminal, diary: Diary) -> None:
     """Watches the comparison, then opens a cluster in which the two disagree."""
-    terminal.wait_for("nano-llama", 60)
-    terminal.wait_for("running", 60)
+    terminal.wait_for("nano-llama")
+    terminal.wait_for("running")
     diary.note("running")
     terminal.wait_for("The comparison is done", 300)
     diary.note("done")
@@ -95,7 +95,7 @@ def choose(terminal: Terminal, diary: Diary) -> None:
     terminal.wait_for("nano-gemma")
     diary.note("inside a cluster")
     terminal.press("4")
-    terminal.wait_for("only A", 60)
+    terminal.wait_for("only A")
     diary.note("compare")
 
 
@@ -125,7 +125,7 @@ def hand_on(terminal: Terminal, diary: Diary) -> None:
     terminal.press("ctrl+u").type("cmp")
     diary.note("report")
     terminal.press("enter")
-    terminal.wait_for("Written", 120)
+    terminal.wait_for("Written")
     terminal.press("e")
     terminal.wait_for("label-studio")
     terminal.press("down", "down", "down", "down")
@@ -133,5 +133,5 @@ def hand_on(terminal: Terminal, diary: Diary) -> None:
     terminal.press("tab", "ctrl+u").type("tasks.json")
     diary.note("export")
     terminal.press("enter")
-    terminal.wait_for("Wrote 12 picks", 60)
+    terminal.wait_for("Wrote 12 picks")
     diary.note("exported")

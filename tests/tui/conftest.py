@@ -7,16 +7,20 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from textual.pilot import Pilot
 
 from localsel.tui.app import Localsel
+from localsel.tui.messages import Look
+from localsel.tui.page import Page
+from localsel.tui.subject import Subject
 from tests.conftest import Command
+from tests.once import once
 
 Scenario: TypeAlias = Callable[[Localsel, "Pilot[None]"], Awaitable[None]]
 
@@ -62,8 +66,11 @@ def compared(
     tmp_path_factory: pytest.TempPathFactory, blocker: Path, embedded: Path, example_pool: Path
 ) -> Path:
     """A workspace in which both nano selectors were compared. Whoever writes takes a copy."""
-    folder = tmp_path_factory.mktemp("compared")
-    return _compared(folder, blocker, embedded, example_pool, NANO)
+
+    def fill(folder: Path) -> None:
+        _compared(folder, blocker, embedded, example_pool, NANO)
+
+    return once(tmp_path_factory, "compared", fill) / "workspace"
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +78,13 @@ def drawn(
     tmp_path_factory: pytest.TempPathFactory, blocker: Path, embedded: Path, example_pool: Path
 ) -> Path:
     """The same of two scripted selectors, and nothing in it that differs from day to day."""
-    folder = tmp_path_factory.mktemp("drawn")
-    workspace = _compared(folder, blocker, embedded, example_pool, SCRIPTED)
-    with closing(sqlite3.connect(workspace / "localsel.db")) as database, database:
-        _settle(database, example_pool)
-    return workspace
+
+    def fill(folder: Path) -> None:
+        workspace = _compared(folder, blocker, embedded, example_pool, SCRIPTED)
+        with closing(sqlite3.connect(workspace / "localsel.db")) as database, database:
+            _settle(database, example_pool)
+
+    return once(tmp_path_factory, "drawn", fill) / "workspace"
 
 
 def _settle(database: sqlite3.Connection, pool: Path) -> None:
@@ -141,7 +150,7 @@ def drive(scenario: Scenario, home: Path, size: tuple[int, int] = (80, 24)) -> N
     asyncio.run(play())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 60) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 180) -> None:
     """Waits for something to be so; fails, showing the screen, if it never is."""
     ends = time.monotonic() + seconds
     while not condition():
@@ -153,3 +162,16 @@ def screen_text(app: Localsel) -> str:
     """What is on the screen, line by line."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+async def turned_to(
+    app: Localsel, pilot: Pilot[None], name: str, runs: Sequence[str], **place: Any
+) -> Page:
+    """A screen that looks at these runs, once it is up."""
+    # The first screen turns to its first line, once.
+    await until(pilot, lambda: app.desk.subject.runs)
+    await pilot.pause()
+    app.post_message(Look(Subject(runs=tuple(runs), **place), name))
+    page = app.page(name)
+    await until(pilot, lambda: app.up is page)
+    return page

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -17,16 +20,14 @@ from localsel.store import Store
 from localsel.tui import clustered
 from localsel.tui.app import Localsel
 from localsel.tui.clustered import SORTS, Candidates
-from localsel.tui.inquiry import Overview, read_clusters
 from localsel.tui.messages import Look
-from localsel.tui.page import Page
 from localsel.tui.screens.clusters import NO_RUN, ClustersPage
 from localsel.tui.screens.nearby import Nearby
 from localsel.tui.sides import Side, sides_of, widths
 from localsel.tui.subject import Subject
 from localsel.tui.widgets.sheet import Sheet
 from localsel.tui.widgets.table import Line, Table
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, turned_to, until
 
 
 def names_of(home: Path, asks: bool = True) -> tuple[str, ...]:
@@ -48,14 +49,9 @@ def detail_of(home: Path, number: int) -> ClusterDetail:
 
 async def opened(app: Localsel, pilot: Pilot[None], *runs: str, **place: Any) -> ClustersPage:
     """The screen, once its clusters are read."""
-    # The first screen turns to its first line, once.
-    await until(pilot, lambda: app.desk.subject.runs)
-    await pilot.pause()
-    names = runs or names_of(app.desk.home)
-    app.post_message(Look(Subject(runs=names, **place), "clusters"))
-    page = app.page("clusters")
+    page = await turned_to(app, pilot, "clusters", runs or names_of(app.desk.home), **place)
     assert isinstance(page, ClustersPage)
-    await until(pilot, lambda: app.up is page and page.overview)
+    await until(pilot, lambda: page.overview)
     await pilot.pause()
     return page
 
@@ -234,29 +230,29 @@ def test_o_shows_near_duplicates_below_their_row(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
-def test_what_comes_while_clusters_are_read_is_read_too(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[Overview] = []
-    pages: list[Page] = []
-
-    def late(home: Path, sides: tuple[Side, ...]) -> Overview:
-        found = read_clusters(home, sides)
-        read.append(found)
-        if len(read) == 1:
-            with closing(sqlite3.connect(home / "localsel.db")) as database, database:
-                database.execute("DELETE FROM asked WHERE run = ?", (sides[0].run,))
-            pages[0].app.call_from_thread(pages[0].look_again)
-        return found
-
-    monkeypatch.setattr("localsel.tui.screens.clusters.read_clusters", late)
+def test_what_is_asked_for_while_clusters_are_read_is_read_too(workspace: Path) -> None:
+    one, other = names_of(workspace)
+    busy = Event()
 
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
-        pages.append(app.page("clusters"))
-        page = await opened(app, pilot)
-        await until(pilot, lambda: len(read) == 2 and page.overview is read[1])
+        page = await opened(app, pilot, one)
+        # The only thread that could read is at something else.
+        threads = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(threads)
+        threads.submit(busy.wait)
+        app.post_message(Look(Subject(runs=(one, other))))
+        await until(pilot, lambda: len(page.sides) == 2)
+        app.post_message(Look(Subject(runs=(other,))))
+        await until(pilot, lambda: [side.run for side in page.sides] == [other])
+        assert page.overview is None and "Reading the clusters" in screen_text(app)
+        busy.set()
+        await until(pilot, lambda: page.overview)
+        assert page.overview and [*page.overview.rows] == clusters_in(workspace, other)
 
-    drive(scenario, workspace)
+    try:
+        drive(scenario, workspace)
+    finally:
+        busy.set()
 
 
 def test_v_lists_the_neighbours_and_enter_goes_to_one(workspace: Path) -> None:

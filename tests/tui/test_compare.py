@@ -19,20 +19,15 @@ from localsel.tui.messages import Look
 from localsel.tui.picked import Choice
 from localsel.tui.screens.compare import ALONE, NO_RUN, ComparePage
 from localsel.tui.subject import Subject
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, turned_to, until
 from tests.tui.test_clusters import keys, lines_of, names_of
 
 
 async def opened(app: Localsel, pilot: Pilot[None], *runs: str, **place: Any) -> ComparePage:
     """The screen, once the picks are read."""
-    # The first screen turns to its first line, once.
-    await until(pilot, lambda: app.desk.subject.runs)
-    await pilot.pause()
-    names = runs or names_of(app.desk.home)
-    app.post_message(Look(Subject(runs=names, **place), "compare"))
-    page = app.page("compare")
+    page = await turned_to(app, pilot, "compare", runs or names_of(app.desk.home), **place)
     assert isinstance(page, ComparePage)
-    await until(pilot, lambda: app.up is page and page.choices)
+    await until(pilot, lambda: page.choices)
     await pilot.pause()
     return page
 

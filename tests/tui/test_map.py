@@ -15,7 +15,7 @@ from localsel.records import Change
 from localsel.review import change
 from localsel.store import Store
 from localsel.tui.app import Localsel
-from localsel.tui.atlas import Atlas
+from localsel.tui.atlas import Atlas, Party
 from localsel.tui.dots import Cloud
 from localsel.tui.legend import WAYS, entries, paint
 from localsel.tui.messages import Look
@@ -323,6 +323,27 @@ def test_a_run_whose_pool_has_no_vectors_says_so(workspace: Path) -> None:
         page = await up(app, pilot, judged(workspace)[0]["run"])
         await until(pilot, lambda: "vectors" in screen_text(app))
         assert page.atlas is None
+
+    drive(scenario, workspace)
+
+
+def test_a_workspace_that_goes_while_the_map_is_made_ends_nothing(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = MapPage._selections
+
+    async def read_and_close(page: MapPage, atlas: Atlas) -> tuple[Party, ...]:
+        parties = await read(page, atlas)
+        page.desk.store.close()
+        return parties
+
+    monkeypatch.setattr(MapPage, "_selections", read_and_close)
+
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await up(app, pilot, judged(workspace)[0]["run"])
+        await until(pilot, lambda: [each for each in app._notifications if each.message])
+        (told,) = [each.message for each in app._notifications]
+        assert app.is_running and "cannot be read" in told
 
     drive(scenario, workspace)
 

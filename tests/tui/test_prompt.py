@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 from textual.widgets import ContentSwitcher, Input, Static
 
@@ -26,6 +26,7 @@ from localsel.tui.widgets.editor import Editor
 from localsel.tui.widgets.picking import Picker
 from localsel.tui.widgets.rendered import Rendered
 from localsel.tui.widgets.table import Table
+from tests.conftest import Finished
 from tests.tui.conftest import drive, screen_text, until
 
 
@@ -318,11 +319,9 @@ def test_the_same_prompt_answers_the_same(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
-def test_n_starts_the_run_again_with_this_prompt(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    started: list[tuple[str, ...]] = []
-    monkeypatch.setattr(Localsel, "on_start", lambda _, message: started.append(message.line))
+def test_n_starts_the_run_again_with_this_prompt(finished: Finished, tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(finished.workspace, tmp_path / "workspace"))
+    own = f"{workspace}/prompts/my-published.toml"
 
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         page = await opened(app, pilot)
@@ -335,12 +334,15 @@ def test_n_starts_the_run_again_with_this_prompt(
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Dialog))
         await pilot.press("s")
-        await until(pilot, lambda: started)
-        (line,) = started
-        assert line[0] in ("run", "compare")
-        assert f"--prompt={workspace}/prompts/my-published.toml" in line
-        assert sum(word.startswith("--prompt=") for word in line) == 1
-        assert "--budget=40" in line
+        await until(pilot, lambda: any(job.finished for job in app.desk.jobs.values()), 300)
+        (job,) = app.desk.jobs.values()
+        assert app.up is app.page("run") and job.line[0] == "run"
+        assert sum(word.startswith("--prompt=") for word in job.line) == 1
+        first, again = reversed(app.desk.store.runs())
+        assert (first["run"], first["settings"]["prompt"]) == (finished.id, "published")
+        elsewhere = {"workspace": str(workspace), "display": "json", "out": None}
+        assert again["settings"] == first["settings"] | elsewhere | {"prompt": own}
+        assert again["state"] == "finished" and len(app.desk.store.picks(again["run"])) == 20
 
     drive(scenario, workspace)
 

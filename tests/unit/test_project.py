@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from localsel.stages import project as stage
-from localsel.stages.project import project
+from localsel.stages.project import BLOCK, project
 
 
 def cloud(rows: int, width: int) -> np.ndarray:
@@ -15,12 +14,9 @@ def cloud(rows: int, width: int) -> np.ndarray:
     return (points + 3).astype(np.float32)
 
 
-@pytest.mark.parametrize("block", [7, 4096])
-def test_it_is_the_plane_of_the_two_largest_singular_values(
-    monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
-    monkeypatch.setattr(stage, "BLOCK", block)
-    vectors = cloud(60, 6)
+@pytest.mark.parametrize("rows", [60, BLOCK, 2 * BLOCK + 7])
+def test_it_is_the_plane_of_the_two_largest_singular_values(rows: int) -> None:
+    vectors = cloud(rows, 6)
     left, values, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     points, explained = project(vectors)
     assert np.allclose(np.abs(points), np.abs(left[:, :2] * values[:2]), atol=1e-4)

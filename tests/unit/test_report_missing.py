@@ -167,7 +167,7 @@ def test_any_part_may_be_absent(key: str) -> None:
     said({**without, key: None})
 
 
-@pytest.mark.parametrize("key", comparison(2)["selectors"][0].keys() - {"name"})
+@pytest.mark.parametrize("key", sorted(comparison(2)["selectors"][0].keys() - {"name"}))
 def test_any_part_of_a_selector_may_be_absent(key: str) -> None:
     told = comparison(2)
     told["selectors"][0][key] = None
@@ -189,5 +189,7 @@ def test_reasons() -> None:
     assert "connections were attempted" not in words
     told["connections_attempted"] = 2
     assert "2 connections were attempted, and refused." in said(told)
+    told["connections_refused"] = [{"to": "192.0.2.1:80", "by": "<b>spy"}]
+    assert "and refused: <b>spy to 192.0.2.1:80." in said(told)
     assert "holds no examples" in said({**comparison(2), "disagreements": None})
     assert "the same picks in every cluster" in said({**comparison(2), "disagreements": []})

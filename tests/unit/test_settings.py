@@ -388,7 +388,6 @@ def test_a_file_beside_the_data_sends_them_nowhere(write_beside: Write) -> None:
     assert gather({}, None, path)["allow_host"].value == "gpu.lan"
 
 
-
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"seed = 1\nseed = 2"])
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "localsel.toml"

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
 from localsel.errors import LocalselError
-from localsel.printable import visible
 from localsel.tui import reviewed, rowtext
 from localsel.tui.desk import Desk
+from localsel.tui.screens.beside import Beside
 from localsel.tui.screens.score import Score
 from localsel.tui.widgets.bars import bar
 from localsel.tui.widgets.keys import Keys
-from localsel.tui.widgets.sheet import Sheet
+from localsel.tui.widgets.saying import say_alone
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 from localsel.wording import counted
 
@@ -41,19 +38,10 @@ class Choices(Table):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "keep, next")]
 
 
-class BlindScreen(Screen[None]):
+class BlindScreen(Beside[None]):
     """Every choice is kept when it is made, and counts for all runs on the same plan."""
 
-    CSS = """
-    BlindScreen #says { height: 1; padding: 0 1; background: $panel; }
-    BlindScreen #detail { height: 36%; min-height: 6; border-top: solid $primary; }
-    BlindScreen.-wide #sides { layout: horizontal; }
-    BlindScreen.-wide #candidates { width: 3fr; }
-    BlindScreen.-wide #detail { width: 2fr; height: 1fr; border-top: none;
-        border-left: solid $primary; }
-    """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
-    AUTO_FOCUS = "Table"
+    DEFAULT_CSS = "BlindScreen #detail { height: 36%; min-height: 6; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "take", "choose"),
         Binding("s", "pass", "later"),
@@ -85,16 +73,8 @@ class BlindScreen(Screen[None]):
         """The query that is being answered."""
         return self.waiting[0] if self.waiting else None
 
-    @property
-    def table(self) -> Table:
-        return self.query_one(Table)
-
-    def compose(self) -> ComposeResult:
-        yield Static(id="says")
-        with Container(id="sides"):
-            yield Choices(COLUMNS, DONE, id="candidates")
-            yield Sheet(id="detail")
-        yield Keys()
+    def candidates(self) -> Table:
+        return Choices(COLUMNS, DONE, id="candidates")
 
     def on_mount(self) -> None:
         self._draw()
@@ -123,7 +103,7 @@ class BlindScreen(Screen[None]):
         text, row = Text(), self.table.key
         if isinstance(row, int):
             text = rowtext.row_text(self.desk.store, self.run["pool"], row, whole=False)
-        self.query_one(Sheet).tell(row, text)
+        self.sheet.tell(row, text)
 
     def on_table_highlighted(self) -> None:
         self._read()
@@ -151,7 +131,7 @@ class BlindScreen(Screen[None]):
             self.chosen.append(row)
         else:
             wants = counted(self.asked.quota, "candidate")
-            self._say(f"This query asks for {wants}: take one out first.")
+            say_alone(self, f"This query asks for {wants}: take one out first.", "warning")
         self.table.go_to(row)
         self._draw()
 
@@ -177,7 +157,7 @@ class BlindScreen(Screen[None]):
         try:
             await self.desk.change(write)
         except LocalselError as error:
-            self._say(str(error))
+            say_alone(self, str(error), "warning")
             return False
         finally:
             self.made = self._made()
@@ -198,7 +178,7 @@ class BlindScreen(Screen[None]):
 
         async with self._writing:
             if not self.made:
-                self._say("Nothing was chosen yet.")
+                say_alone(self, "Nothing was chosen yet.", "warning")
                 return
             query = self.made[-1]
             done = await self._keep(lambda store: forget(store, self.run, query))
@@ -207,7 +187,3 @@ class BlindScreen(Screen[None]):
 
     def action_score(self) -> None:
         self.app.push_screen(Score(self.desk, self.run["run"]))
-
-    def _say(self, text: str) -> None:
-        self.app.clear_notifications()
-        self.notify(visible(text), severity="warning", markup=False, timeout=4)

@@ -139,7 +139,7 @@ class MapPage(Page):
             here = self._here = self._cluster_here()
             self.canvas.paint(paint(self.atlas, self.parties, self.way, self.found, here))
             self._write_legend()
-            self._write_row()
+            self.safely(self._write_row)
 
     def _cluster_here(self) -> int | None:
         """The cluster under the cross-hair, where clusters are what is shown."""
@@ -180,7 +180,7 @@ class MapPage(Page):
         if self._cluster_here() != self._here:
             self._repaint()
         else:
-            self._write_row()
+            self.safely(self._write_row)
 
     def _write_row(self) -> None:
         point = self.canvas.point

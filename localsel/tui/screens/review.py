@@ -11,6 +11,7 @@ from localsel.errors import LocalselError
 from localsel.tui import reviewed, rowtext
 from localsel.tui.screens.selection import NO_RUN, SelectionPage
 from localsel.tui.widgets.asking import Asking
+from localsel.tui.widgets.saying import say_alone
 
 if TYPE_CHECKING:
     from localsel.records import ChangeKind
@@ -66,16 +67,16 @@ class ReviewPage(SelectionPage):
         from localsel.review import undo
 
         if (run := self.run) is None or self.review is None:
-            self._say(NO_RUN)
+            say_alone(self, NO_RUN)
             return
         try:
             change = await self.desk.change(lambda store: undo(store, run))
         except LocalselError as error:
-            self._say(str(error), "warning")
+            say_alone(self, str(error), "warning")
             return
         self.show()
         self.table.go_to(change.row)
-        self._say(reviewed.undone(change))
+        say_alone(self, reviewed.undone(change))
 
     def action_note(self) -> None:
         if (pick := self.pick) and (run := self.run) and self.review:
@@ -120,7 +121,7 @@ class ReviewPage(SelectionPage):
     async def _mark(self, kind: ChangeKind) -> bool:
         """Makes a change of the pick under the cursor; whether it could be made."""
         if (pick := self.pick) is None or self.run is None:
-            self._say("There is no pick under the cursor.")
+            say_alone(self, "There is no pick under the cursor.")
             return False
         return await self._make(self.run, kind, pick.row)
 
@@ -143,11 +144,11 @@ class ReviewPage(SelectionPage):
         try:
             review = await self.desk.change(lambda store: change(store, run, made))
         except LocalselError as error:
-            self._say(f"{error} {refused}", "warning")
+            say_alone(self, f"{error} {refused}", "warning")
             return False
         self.show()
         if kind != "accept":
-            self._say(reviewed.told(review.changes[-1]))
+            say_alone(self, reviewed.told(review.changes[-1]))
         return True
 
     # Choosing blind
@@ -156,12 +157,12 @@ class ReviewPage(SelectionPage):
         from localsel.tui.screens.blind import BlindScreen
 
         if self.run is None:
-            self._say(NO_RUN)
+            say_alone(self, NO_RUN)
             return
         try:
             self.app.push_screen(BlindScreen(self.desk, self.run))
         except LocalselError as error:
-            self._say(str(error), "warning")
+            say_alone(self, str(error), "warning")
 
     def action_score(self) -> None:
         from localsel.tui.screens.score import Score

@@ -197,11 +197,11 @@ class RunPage(Page):
         """In a thread: the record of a run of a large pool takes its time."""
         from localsel.runs import run_record
         from localsel.store import Store
-        from localsel.summary import summary
+        from localsel.summary import outcome
 
         try:
             with closing(Store(self.desk.home)) as store:
-                *lines, _ = summary(run_record(store, key[0]), None)
+                lines = outcome(run_record(store, key[0]))
         except LocalselError:
             del self._summaries[key]  # the next look tries again
             return

@@ -19,9 +19,11 @@ from textual.widgets import Static
 from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui import reviewed, rowtext
+from localsel.tui.listing import name_of
 from localsel.tui.messages import Look
 from localsel.tui.page import Page
 from localsel.tui.subject import Subject
+from localsel.tui.widgets.saying import say_alone
 from localsel.tui.widgets.sheet import Sheet
 from localsel.tui.widgets.table import Column, Lines, Table
 
@@ -131,7 +133,7 @@ class SelectionPage(Page):
         return not self.only_fresh or reviewed.is_untouched(self.review, pick)
 
     def _tally(self, review: Review, run: Mapping[str, Any]) -> Text:
-        name = visible(reviewed.name_of(run), 30)
+        name = visible(name_of(run), 30)
         says = reviewed.tally(review)
         if self.only_fresh:
             says = f"not reviewed yet: {len(self.table.source)} of {len(review.picks)} (f: all)"
@@ -186,7 +188,7 @@ class SelectionPage(Page):
         found = await asyncio.to_thread(rowtext.alike_text, self.desk.home, run, row)
         # Where the program ends meanwhile there is no sheet.
         with suppress(NoMatches):
-            if self.sheet.key == (run["run"], row):
+            if self.sheet.about == (run["run"], row):
                 self.sheet.follow(found)
 
     def on_table_chosen(self) -> None:
@@ -212,16 +214,11 @@ class SelectionPage(Page):
             place = replace(self.desk.subject, runs=named, cluster=pick.cluster, row=pick.row)
             self.post_message(Look(replace(place, query=pick.query), page="clusters"))
         elif pick:
-            self._say("This pick belongs to no cluster.")
+            say_alone(self, "This pick belongs to no cluster.")
 
     def action_next_run(self) -> None:
         runs = self.desk.subject.runs
         if len(runs) > 1:
             self.post_message(Look(replace(self.desk.subject, runs=(*runs[1:], runs[0]))))
         else:
-            self._say("No other run is looked at. Mark some on screen 1, and press c there.")
-
-    def _say(self, text: str, severity: Any = "information") -> None:
-        """One at a time: they would pile up over the table."""
-        self.app.clear_notifications()
-        self.notify(visible(text), severity=severity, markup=False, timeout=4)
+            say_alone(self, "No other run is looked at. Mark some on screen 1, and press c there.")

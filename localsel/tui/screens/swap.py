@@ -8,17 +8,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.screen import Screen
-from textual.widgets import Static
 
 from localsel.tui import reviewed, rowtext
 from localsel.tui.desk import Desk
+from localsel.tui.screens.beside import Beside
 from localsel.tui.widgets.asking import Asking
-from localsel.tui.widgets.keys import Keys
-from localsel.tui.widgets.sheet import Sheet
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 if TYPE_CHECKING:
@@ -40,19 +35,9 @@ class Candidates(Table):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "take it")]
 
 
-class SwapScreen(Screen[int | None]):
+class SwapScreen(Beside[int | None]):
     """The candidates of a pick's cluster, best first. Enter takes one, esc none."""
 
-    CSS = """
-    SwapScreen #says { height: 1; padding: 0 1; background: $panel; }
-    SwapScreen #detail { height: 42%; min-height: 7; border-top: solid $primary; }
-    SwapScreen.-wide #sides { layout: horizontal; }
-    SwapScreen.-wide #candidates { width: 3fr; }
-    SwapScreen.-wide #detail { width: 2fr; height: 1fr; border-top: none;
-        border-left: solid $primary; }
-    """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
-    AUTO_FOCUS = "Table"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "number", "a row by its number"),
         Binding("escape", "dismiss", "back"),
@@ -61,18 +46,14 @@ class SwapScreen(Screen[int | None]):
     def __init__(self, desk: Desk, run: Mapping[str, Any], review: Review, pick: Pick) -> None:
         super().__init__()
         self.desk, self.run, self.review, self.pick = desk, run, review, pick
+        cluster = "" if pick.cluster is None else f" of cluster {pick.cluster}"
+        self.says = Text(f"Instead of row {pick.row}{cluster}: enter takes a candidate", "bold")
 
-    def compose(self) -> ComposeResult:
-        cluster = "" if self.pick.cluster is None else f" of cluster {self.pick.cluster}"
-        says = f"Instead of row {self.pick.row}{cluster}: enter takes a candidate"
-        yield Static(Text(says, "bold"), id="says")
-        with Container(id="sides"):
-            yield Candidates(COLUMNS, EMPTY, id="candidates")
-            yield Sheet(id="detail")
-        yield Keys()
+    def candidates(self) -> Table:
+        return Candidates(COLUMNS, EMPTY, id="candidates")
 
     def on_mount(self) -> None:
-        self.query_one(Table).show(Lines(self._lines()))
+        self.table.show(Lines(self._lines()))
         self._read()
 
     def _lines(self) -> list[Line]:
@@ -89,10 +70,10 @@ class SwapScreen(Screen[int | None]):
         return [Line(row, (str(row), *came[row], begins[row])) for row in rows]
 
     def _read(self) -> None:
-        row = self.query_one(Table).key
+        row = self.table.key
         if isinstance(row, int):
             text = rowtext.row_text(self.desk.store, self.run["pool"], row)
-            self.query_one(Sheet).tell(row, text)
+            self.sheet.tell(row, text)
 
     def on_table_highlighted(self) -> None:
         self._read()

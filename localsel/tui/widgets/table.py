@@ -70,6 +70,17 @@ class Lines:
         return Lines([each for each in self._lines if low in " ".join(each.cells).lower()])
 
 
+@dataclass
+class OfTable(Message):
+    """What a table tells; `on` finds handlers by the table that it came from."""
+
+    table: Table
+
+    @property
+    def control(self) -> Table:
+        return self.table
+
+
 class Table(ScrollView, can_focus=True, inherit_bindings=False):
     """A cursor over rows. `/` narrows them, space marks them, enter opens one."""
 
@@ -105,36 +116,20 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
-    class Highlighted(Message):
+    class Highlighted(OfTable):
         """The cursor came to a row."""
 
-        table: Table
         key: object
 
-        @property
-        def control(self) -> Table:
-            return self.table
-
     @dataclass
-    class Chosen(Message):
+    class Chosen(OfTable):
         """Enter on a row, or a second click."""
 
-        table: Table
         key: object
 
-        @property
-        def control(self) -> Table:
-            return self.table
-
     @dataclass
-    class Marked(Message):
+    class Marked(OfTable):
         """Rows were marked, or are no longer."""
-
-        table: Table
-
-        @property
-        def control(self) -> Table:
-            return self.table
 
     def __init__(
         self,

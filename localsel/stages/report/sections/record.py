@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localsel.stages.report.blocks import Block, Column, Facts, Section
@@ -16,7 +16,8 @@ READING = "Two selectors with the same checksum are the same weights."
 
 
 def record(comparison: Mapping[str, Any], who: Lineup) -> Section:
-    blocks: list[Block] = say(_connections(comparison.get("connections_attempted")))
+    refused = entries(comparison, "connections_refused")
+    blocks: list[Block] = say(_connections(comparison.get("connections_attempted"), refused))
     blocks += _facts("Plan", comparison.get("plan"))
     blocks += _facts("Settings", comparison.get("settings"))
     blocks += _facts("Versions", comparison.get("versions"))
@@ -35,13 +36,14 @@ def record(comparison: Mapping[str, Any], who: Lineup) -> Section:
     return Section("record", "How it was made", tuple(blocks or nothing))
 
 
-def _connections(attempted: object) -> str:
+def _connections(attempted: object, refused: Iterable[Mapping[str, Any]]) -> str:
     if not isinstance(attempted, int) or isinstance(attempted, bool):
         return ""
     if attempted == 0:
         return "0 connections were attempted: everything was made on this machine, offline."
     tried = "connection was" if attempted == 1 else "connections were"
-    return f"{attempted:,} {tried} attempted, and refused."
+    named = [f"{visible(each.get('by'), 80)} to {visible(each.get('to'), 80)}" for each in refused]
+    return f"{attempted:,} {tried} attempted, and refused{': ' * bool(named)}{', '.join(named)}."
 
 
 def _facts(title: str, values: object) -> list[Block]:
