@@ -20,7 +20,7 @@ from localsel.backends.openai_asking import Asking, Lane, messages
 from localsel.backends.openai_constraint import CONSTRAINTS, STRUCTURED, WRAPPING
 from localsel.backends.openai_http import Card, Server
 from localsel.backends.openai_labels import Labels
-from localsel.backends.openai_replies import Chat, from_chat
+from localsel.backends.openai_replies import Chat, Text, from_chat, from_text
 from localsel.backends.openai_tokens import ServerTokens
 from localsel.errors import AnswerError, BackendError
 from localsel.records import TERMINATOR, Prompt
@@ -32,7 +32,10 @@ TOGETHER = 16
 FAIR = 9
 """Candidates among which a choice token by token is one by whole labels: those of one digit."""
 CANARY = Prompt("Say yes or no.", (), "", "Best: [")
-FORBIDDING = (("7", "8"), ("12", "13"))
+FORBIDDING = ((("7", "8"), ("4", "5")), (("12", "13"), ("23", "24")))
+"""Labels to ask for, and others in case the model would say one of them."""
+WANTED = 8
+"""Tokens of what it would say."""
 
 
 class OpenAIBackend(Asking, Backend):
@@ -122,7 +125,8 @@ class OpenAIBackend(Asking, Backend):
             return error
         # What a server counts of a text leaves out the answer's beginning, which it reads as well.
         told = choice.prompt_tokens if self.around or not self._way else 0
-        read = told or self.count_prompt(ask.prompt)
+        # Without its tokenizer only an estimate could stand in, which is no count.
+        read = told or (self.count_prompt(ask.prompt) if self._way else 0)
         spent = time.perf_counter() - max(began, free)
         return replace(choice, prompt_tokens=read, seconds=spent)
 
@@ -177,11 +181,12 @@ class OpenAIBackend(Asking, Backend):
         why = ""
         for takes_tokens in (True, False) if self.around else (False,):
             self.around = self.around if takes_tokens else None
+            wanted = self._server.wait(self._wanted())
             for constraint in (STRUCTURED,) if takes_tokens else CONSTRAINTS:
                 for is_scored in (True, False):
                     self.constraint, self.is_scored = constraint, is_scored
                     try:
-                        self._server.wait(self._sing())
+                        self._server.wait(self._sing(wanted))
                     except AnswerError as error:
                         why = why or str(error)
                         continue
@@ -192,8 +197,23 @@ class OpenAIBackend(Asking, Backend):
             "docs/servers.md says which servers can.",
         )
 
-    async def _sing(self) -> None:
-        for labels in FORBIDDING:
+    async def _wanted(self) -> str:
+        """What it says to the canary when nothing is forbidden; empty if nothing."""
+        body: dict[str, object] = {"model": self.name, "temperature": 0, "max_tokens": WANTED}
+        try:
+            if self.around:
+                body["prompt"] = list(await self.prompt_ids(CANARY))
+                return from_text(await self._server.ask("/completions", body, Text)).text.strip()
+            body["messages"] = messages(CANARY)
+            said = from_chat(await self._server.ask("/chat/completions", body, Chat))
+        except AnswerError:
+            return ""
+        return said.text.strip().removeprefix(CANARY.answer)
+
+    async def _sing(self, wanted: str) -> None:
+        for either, other in FORBIDDING:
+            would_say = any(label[0] == wanted[:1] for label in either)
+            labels = other if would_say else either
             lane = await self.begin(CANARY)
             if self.is_scored:
                 known = Labels(labels, partial(self.told, lane), self._widest)

@@ -112,6 +112,11 @@ class Asking(ServerTokens):
         if bias := await self._bias(lane.prompt.answer):
             body["logit_bias"] = bias
         said = from_chat(await self._server.ask("/chat/completions", body, Chat))
+        if said.prompt_tokens > self.context:
+            raise AnswerError(
+                f"the prompt took {said.prompt_tokens:,} tokens, more than the {self.context:,} of"
+                " --context: it may have been cut"
+            )
         text = self.constraint.read(said, wholes)
         lane.prompt_tokens = lane.prompt_tokens or said.prompt_tokens
         start = self.constraint.start(said, lane.written)

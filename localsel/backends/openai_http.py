@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import PureWindowsPath
 from typing import Any, TypeVar
 
 import msgspec
@@ -57,7 +58,9 @@ class Card(msgspec.Struct, frozen=True):
         """What is the same wherever and whenever the server runs."""
         counted = {name: (self.meta or {}).get(name) for name in ("n_params", "n_vocab", "size")}
         told = {name: value for name, value in counted.items() if isinstance(value, int)}
-        fixed = (self.id, self.root, self.max_model_len)
+        # A path on the server's disk: where its folder lies is nothing of the model's.
+        root = self.root and PureWindowsPath(self.root).name
+        fixed = (self.id, root, self.max_model_len)
         return {"served": fixed, **told}
 
 
@@ -93,9 +96,6 @@ class Server:
         self._away: float | None = None
         self._is_open = False
         self._card: Card | None = None
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         headers = {"accept": "application/json", "accept-encoding": "identity"}
         self._client = httpx2.AsyncClient(
             headers=headers | ({"authorization": f"Bearer {key}"} if key else {}),
@@ -104,6 +104,9 @@ class Server:
             trust_env=False,
             follow_redirects=False,
         )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
 
     def start(self, steps: Coroutine[Any, Any, T]) -> Future[T]:
         """Sets something going; the future has its result."""
@@ -180,7 +183,6 @@ class Server:
     async def _content(self, method: str, url: str, body: dict[str, object] | None) -> bytes:
         wait, failures = FIRST_WAIT, 0
         while True:
-            began = time.monotonic()
             status, said = await self._try(method, url, body)
             if status is not None and status not in BUSY:
                 self._away = None
@@ -191,7 +193,7 @@ class Server:
                     raise self._refused(status, said)
             else:
                 why = f"it says {status}" if status else said.decode()
-                self._note_absence(began, why)
+                self._note_absence(why)
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
             if self._away is not None:
@@ -211,16 +213,19 @@ class Server:
                 self._client.stream(method, url, content=content, headers=kind) as response,
             ):
                 return response.status_code, await _limited(response)
+        except httpx2.InvalidURL as error:
+            raise AnswerError(f"this is no address: {shown(str(error))}") from error
         except (httpx2.TransportError, TimeoutError) as error:
             return None, (str(error) or type(error).__name__).encode()
 
-    def _note_absence(self, since: float, why: str) -> None:
+    def _note_absence(self, why: str) -> None:
         """Told once; raises BackendError when it has lasted too long."""
         base, patience = self.address.base, self._patience
         if not self._is_open:
             raise BackendError(f"No server answers at {base}: {shown(why)}.", "Start it first.")
         if self._away is None:
-            self._away = since
+            # Not when the question was sent: a server may read it for minutes before it dies.
+            self._away = time.monotonic()
             say = f"localsel: {base} does not answer; waiting for it, {patience:.0f} s at most."
             print(say, file=sys.stderr)
         if time.monotonic() - self._away > patience:

@@ -20,7 +20,8 @@ from localsel.records import Prompt
 
 LEAST_CONTEXT, MOST_CONTEXT = 2048, 8192
 """What is read where a server does not say how much it can, and where it can more."""
-CONTROL = re.compile(r"<(?=[^\s<>]{1,64}>)|\[(?=/?[A-Z_]{3,32}\])|<(?=<)")
+BRACKETED = r"\[(?=/?[0-9]*[A-Za-z_])(?=/?[A-Za-z_0-9]{3,32}\])"
+CONTROL = re.compile(rf"<(?=[^\s<>]{{1,64}}>)|{BRACKETED}|<(?=<)")
 REMEMBERED = 4096
 TEMPLATE = 32
 """Tokens of a chat template, where they cannot be counted."""
@@ -187,10 +188,13 @@ class ServerTokens(Reader):
 
 
 def estimate(text: str) -> int:
-    """More tokens than tokenizers of today make: one for two ASCII letters or one other byte."""
+    """More tokens than tokenizers of today make: one for two ASCII letters or one other byte.
+
+    Several families take a token for every digit, and code is full of signs.
+    """
     clean = neutral(text)
-    plain = sum(letter.isascii() for letter in clean)
-    return (plain + 1) // 2 + len(clean.encode()) - plain
+    letters = sum(letter.isascii() and letter.isalpha() for letter in clean)
+    return (letters + 1) // 2 + len(clean.encode()) - letters
 
 
 def context_of(model: str, card: Card, wanted: int | None) -> int:

@@ -19,6 +19,9 @@ from localsel.backends.safetensors import BITS, Tensor, broken, read_header
 from localsel.errors import BackendError
 
 INDEX = "model.safetensors.index.json"
+FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""Of a tokenizer, the first that is there."""
+TRIED = "Say yes or no: 14]"
 OBJECTS = ("generation_config.json", "special_tokens_map.json", "added_tokens.json")
 """Read by transformers where they are there."""
 
@@ -45,12 +48,13 @@ def read(folder: str) -> dict[str, Any]:
     for name in OBJECTS:
         if (place / name).exists():
             _object(place / name)
-    text = config.get("text_config", config)
+    text = config.get("text_config") or config
     if not isinstance(text, Mapping):
         raise broken(place / "config.json", "its text_config is not an object")
-    shape = _shape(place, text, tensors, is_part=text is not config)
+    layers, sizes = _checked(place, text, tensors, is_part=text is not config)
+    shape = _shape(layers, sizes)
     rows = max((each.shape[0] for each in tensors.values() if each.shape), default=0)
-    tokens = Tokenizer(place, int(text.get("vocab_size") or rows))
+    tokens = Tokenizer(place, _size(place, text, "vocab_size") or rows)
     kinds = Counter[str]()
     for tensor in tensors.values():
         kinds[tensor.kind] += tensor.numbers
@@ -63,16 +67,14 @@ def read(folder: str) -> dict[str, Any]:
         "parameters": sum(kinds.values()),
         "context": _size(place, text, "max_position_embeddings"),
         "vocabulary": tokens.count,
-        "layers": len(shape.kv_heads),
-        "width": _size(place, text, "hidden_size"),
+        "layers": layers or None,
+        "width": sizes["hidden_size"],
         "quantisation": str(method) if method else kinds.most_common(1)[0][0],
         "tokenizer": tokens.kind,
         "special_tokens": tokens.special(),
         **facts_of(template, tokens.named("bos_token"), tokens.named("eos_token"), True),
-        "weights_bytes": sum(
-            each.numbers * max(BITS[each.kind] // 8, 1) for each in tensors.values()
-        ),
-        "shape": shape.as_json(),
+        "weights_bytes": sum(each.numbers * BITS[each.kind] // 8 for each in tensors.values()),
+        "shape": shape.as_json() if shape else None,
     }
 
 
@@ -121,37 +123,63 @@ def _indexed(folder: Path) -> Iterator[tuple[str, Tensor]]:
         yield from held.items()
 
 
-def _size(folder: Path, text: Mapping[str, Any], name: str) -> int | None:
-    """A number of the configuration that has to be above 0 where it is there."""
+def _size(folder: Path, text: Mapping[str, Any], name: str, least: int = 1) -> int | None:
+    """A number of the configuration that has to be `least` where it is there."""
     said = text.get(name)
-    if said is None:
-        return None
-    if type(said) is not int or not 0 < said < 2**31:
+    return None if said is None else _number(folder, name, said, least)
+
+
+def _number(folder: Path, name: str, said: Any, least: int = 1) -> int:
+    if type(said) is not int or not least <= said < 2**31:
         raise broken(folder / "config.json", f"its {name} is {str(said)[:40]!r}")
     return said
 
 
-def _shape(
+def _size_of_each(folder: Path, text: Mapping[str, Any], name: str) -> int | list[int] | None:
+    """The same where a list may have one number for each layer."""
+    said = text.get(name)
+    if isinstance(said, list):
+        return [_number(folder, name, each) for each in said]
+    return _size(folder, text, name)
+
+
+Sizes = Mapping[str, int | list[int] | None]
+
+
+def _checked(
     folder: Path, text: Mapping[str, Any], tensors: Mapping[str, Tensor], is_part: bool
-) -> Shape:
+) -> tuple[int, Sizes]:
+    """How many layers there are, and what the configuration says of sizes."""
     path = folder / "config.json"
     largest = max((side for each in tensors.values() for side in each.shape), default=0)
-    sizes = {name: _size(folder, text, name) for name in SIZES}
+    sizes = {name: _size_of_each(folder, text, name) for name in SIZES}
     for name, said in sizes.items():
-        if said and said > largest:
-            raise broken(path, f"its {name} is {said:,}, and no weight is larger than {largest:,}")
+        most = max(said, default=0) if isinstance(said, list) else said or 0
+        if most > largest:
+            raise broken(path, f"its {name} is {most:,}, and no weight is larger than {largest:,}")
     there = len({found[1] for name in tensors if (found := LAYER.search(name))})
     layers = _size(folder, text, "num_hidden_layers") or there
     if there and layers > there:
         raise broken(path, f"it has {layers:,} layers, and there are weights of {there:,}")
     # Further layers are for guessing a token more; a picture's part counts its own.
-    spare = _size(folder, text, "num_nextn_predict_layers") or 0
+    spare = _size(folder, text, "num_nextn_predict_layers", least=0) or 0
     if layers + spare < there and not is_part:
         raise broken(path, f"it has {layers:,} layers, and there are weights of {there:,}")
-    heads = sizes["num_attention_heads"] or 1
-    size = sizes["head_dim"] or (sizes["hidden_size"] or 0) // heads
+    return layers, sizes
+
+
+def _shape(layers: int, sizes: Sizes) -> Shape | None:
+    """What decides the size of the cache; None where the configuration does not tell all of it."""
+    heads, width, size = (
+        sizes[name] for name in ("num_attention_heads", "hidden_size", "head_dim")
+    )
+    if size is None and isinstance(heads, int) and isinstance(width, int):
+        size = width // heads
     own = sizes["num_key_value_heads"] or heads
-    return Shape(kv_heads=(own,) * layers, key=size, value=size, number=NUMBER)
+    of_each = own if isinstance(own, list) else [own] * layers if own else []
+    if not layers or not isinstance(size, int) or len(of_each) != layers:
+        return None
+    return Shape(kv_heads=tuple(of_each), key=size, value=size, number=NUMBER)
 
 
 class Tokenizer:
@@ -162,30 +190,37 @@ class Tokenizer:
         path = folder / "tokenizer_config.json"
         self.config = _object(path) if path.exists() else {}
         self.kind = str(self.config.get("tokenizer_class") or "") or None
-        self._made = self._load(folder / "tokenizer.json")
-        self.count = self._made.get_vocab_size(True) if self._made else rows
-        if self._made and max(self._made.get_vocab(False).values(), default=0) >= rows:
-            raise broken(
-                folder / "tokenizer.json", f"it has tokens beyond the {rows:,} of the weights"
-            )
-
-    def _load(self, path: Path) -> Any:
-        """None where there is only a tokenizer.model, which transformers converts."""
-        if not path.exists():
-            if any((self.folder / name).is_file() for name in ("tokenizer.model", "vocab.json")):
-                return None
+        path = next((folder / name for name in FILES if (folder / name).is_file()), None)
+        if path is None:
             raise BackendError(
-                f"{self.folder} has no tokenizer.",
+                f"{folder} has no tokenizer.",
                 "The folder needs tokenizer.json or tokenizer.model, and tokenizer_config.json.",
             )
-        import tokenizers
+        own, self._all = self._load(path)
+        self.count = len(self._all)
+        if max(own.values(), default=0) >= rows:
+            raise broken(path, f"it has tokens beyond the {rows:,} of the weights")
 
+    def _load(self, path: Path) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The ids of its own tokens, and of all with those that were added."""
         try:
-            made = tokenizers.Tokenizer.from_file(str(path))
-            made.encode("Say yes or no: 14]", add_special_tokens=False)
+            if path.name == FILES[0]:
+                import tokenizers
+
+                made = tokenizers.Tokenizer.from_file(str(path))
+                made.encode(TRIED, add_special_tokens=False)
+                return made.get_vocab(False), made.get_vocab(True)
+            # Of other files only transformers knows how to make one; it takes seconds to import.
+            from localsel.backends.hf_tokens import load_tokenizer
+
+            loaded = load_tokenizer(self.folder)
+            loaded(TRIED, add_special_tokens=False)
+            known, added = loaded.get_vocab(), loaded.get_added_vocab()
+        except BackendError:
+            raise
         except Exception as error:
             raise broken(path, str(error).strip().rstrip(".")[:160]) from error
-        return made
+        return {token: number for token, number in known.items() if token not in added}, known
 
     def named(self, name: str) -> str:
         """The text of `bos_token` or another; empty where there is none."""
@@ -200,7 +235,7 @@ class Tokenizer:
         found: dict[str, dict[str, Any] | None] = {}
         for short in ("bos", "eos"):
             text = self.named(f"{short}_token")
-            number = self._made.token_to_id(text) if self._made and text else None
+            number = self._all.get(text)
             found[short] = {"id": number, "text": text} if text else None
         return found
 

@@ -100,6 +100,18 @@ class Log:
         return int(sum(float(each) for each in pattern.findall("".join(self.lines))) * 2**20)
 
 
+def _is_vocabulary(path: str, wanted: Any) -> bool:
+    """Whether a sound header goes without any tensor."""
+    import llama_cpp
+
+    with Path(path).open("rb") as file:
+        if file.read(16)[8:] != bytes(8):
+            return False
+    wanted.vocab_only = True
+    name = path.encode("utf-8", "surrogateescape")
+    return bool(llama_cpp.llama_model_load_from_file(name, wanted))
+
+
 def _load(path: str, log: Log) -> Any:
     """Everything of loading but the weights: their names, kinds and shapes are checked."""
     import llama_cpp
@@ -111,9 +123,8 @@ def _load(path: str, log: Log) -> Any:
     wanted.n_gpu_layers = 0
     model = llama_cpp.llama_model_load_from_file(path.encode("utf-8", "surrogateescape"), wanted)
     if not model:
-        with Path(path).open("rb") as file:
-            if file.read(16)[8:] == bytes(8):
-                raise BackendError(f"{path} holds no weights.", "Name the file that has them.")
+        if _is_vocabulary(path, wanted):
+            raise BackendError(f"{path} holds no weights.", "Name the file that has them.")
         why = log.reason() or "llama.cpp does not say why"
         raise BackendError(f"{path} is broken: {why}.", "Copy it again, or try another model.")
     return model

@@ -47,10 +47,12 @@ class Sandbox:
 
         A server that something killed is started again, once.
         """
+        # The server stays where it was started; its owner may have gone elsewhere since.
+        order = order | {"seconds": seconds, "here": _here()}
         with self._lock:
             for _ in range(2):
                 try:
-                    return self._exchange(order | {"seconds": seconds}, seconds + GRACE)
+                    return self._exchange(order, seconds + GRACE)
                 except (OSError, EOFError):
                     self.close()
                 except BaseException:
@@ -103,6 +105,14 @@ class Sandbox:
                     stream.close()
 
 
+def _here() -> str:
+    """The current folder; where it was removed, one that relative paths mean nothing in."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
+
+
 SANDBOX = Sandbox()
 atexit.register(SANDBOX.close)
 
@@ -116,11 +126,14 @@ def ask(task: str, subject: object, seconds: float, **question: object) -> dict[
         seconds: how long that may take.
 
     Raises:
-        BackendError: the thing is refused, takes too long, or ends the process that reads it.
+        BackendError: the thing is refused, takes too long, or ends the process that reads it; or
+            the library that would read it cannot be imported.
     """
     reply = SANDBOX.ask({"task": task, "question": question}, seconds)
     if "refused" in reply:
         raise BackendError(*reply["refused"])
+    if "missing" in reply:
+        raise BackendError(f"{reply['missing']}.", "See `localsel doctor`.")
     if "late" in reply:
         problem = f"{subject} cannot be used: reading it takes more than {seconds:.0f} s."
         raise BackendError(problem, ANOTHER)

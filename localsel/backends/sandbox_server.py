@@ -52,8 +52,11 @@ def main() -> None:
 def answer(order: Mapping[str, Any]) -> dict[str, Any]:
     """What the child said, or how it ended."""
     module, name, library = TASKS[order["task"]]
-    work = getattr(import_module(module), name)
-    import_module(library)
+    try:
+        work = getattr(import_module(module), name)
+        import_module(library)
+    except Exception as error:  # noqa: BLE001 - a library may fail in any way, also while it starts
+        return {"missing": f"{library.partition('.')[0]} cannot be imported: {first_line(error)}"}
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -94,6 +97,7 @@ def answer_here(work: Callable[..., object], order: Mapping[str, Any], writer: i
     code = 1
     try:
         limit(order["seconds"])
+        os.chdir(order["here"])
         try:
             reply: dict[str, Any] = {"answer": work(**order["question"])}
         except BackendError as error:

@@ -15,9 +15,12 @@ from typing import Any
 import psutil
 import pytest
 
+from localsel.backends import sandbox
 from localsel.backends.chat import LONGEST, wrap
+from localsel.backends.probe import probe
 from localsel.backends.sandbox import SANDBOX, ask
 from localsel.errors import BackendError
+from tests.conftest import CHECKOUT
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 SOUND = "<{{ messages[0].content }}>"
@@ -98,6 +101,16 @@ def test_no_server_outlives_who_asks(how: str, code: int) -> None:
     assert not psutil.pid_exists(left)
 
 
+def test_a_relative_path_means_a_file_in_the_folder_of_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered(SOUND)
+    (tmp_path / "m.gguf").write_bytes(b"GGUF" + bytes(20))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackendError, match="bad GGUF version: 0"):
+        probe(Path("m.gguf"))
+
+
 def test_nothing_can_be_written_there(tmp_path: Path) -> None:
     """The limits as a child has them, in a process like it."""
     code = f"""
@@ -109,7 +122,27 @@ def work():
             file.write("x")
     except OSError as error:
         return error.errno
-answer_here(work, {{"seconds": 5, "question": {{}}}}, 1)
+answer_here(work, {{"seconds": 5, "here": "/", "question": {{}}}}, 1)
 """
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
     assert json.loads(done.stdout) == {"answer": errno.EFBIG}
+
+
+def test_a_library_that_does_not_load_is_no_broken_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lies before the real one, as a build for another machine would."""
+    said = "libggml.so: cannot open shared object file"
+    (tmp_path / "llama_cpp.py").write_text(f"raise OSError({said!r})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    fresh = sandbox.Sandbox()
+    monkeypatch.setattr(sandbox, "SANDBOX", fresh)
+    try:
+        with pytest.raises(BackendError) as caught:
+            probe(CHECKOUT / "models" / "nano-llama" / "nano-llama.gguf")
+        assert caught.value.message == f"llama_cpp cannot be imported: {said}."
+        assert caught.value.hint == "See `localsel doctor`."
+        # What does not need it is answered all the same.
+        assert rendered(SOUND)["before"] == "<"
+    finally:
+        fresh.close()
