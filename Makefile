@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM := .venv-vllm
+# Real files for test-files, which do not come along.
+DATA ?= ../shared/data
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # llama.cpp's picture and sound parts are not used, and are a quarter of its build.
@@ -22,8 +24,8 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 test: $(VENV)/installed-dev $(VENV)/vocabularies/done check  ## lint, types, import contracts, tests
 	$(BIN)/python -m pytest $(ON_ALL_CORES)
 
-test-files: $(VENV)/installed-dev  ## the loader on the real files of ../shared/data
-	$(BIN)/python -m pytest tests/real_files.py
+test-files: $(VENV)/installed-dev  ## the loader on real files, those in the folder DATA
+	DATA="$(DATA)" $(BIN)/python -m pytest tests/real_files.py
 
 test-bundle: $(VENV)/installed-dev  ## a whole bundle, to the demo in a place without a network
 	$(BIN)/python -m pytest tests/e2e/whole_bundle.py
@@ -58,7 +60,7 @@ trace: $(VENV)/installed-dev  ## a run and a comparison under strace: no call ma
 	$(BIN)/python -m tests.trace --prove
 	$(BIN)/python -m tests.trace
 
-bench: install  ## the benchmarks, as ratios in one run
+bench: $(VENV)/installed-dev  ## the benchmarks, as ratios in one run
 	for name in choice coreset embed methods pipeline; do $(BIN)/localsel bench $$name || exit; done
 
 clean:  ## away with everything that was made here

@@ -38,6 +38,7 @@ LIMIT, LEAST_RATIO = 600.0, 20.0
 
 def run(data: Path | None = None, rows: int = ROWS) -> dict[str, Any]:
     """Both methods; `rows` texts are made up where no file is given, and so many vectors."""
+    _scorer(None)  # what is not installed is better said now than after minutes
     with tempfile.TemporaryDirectory() as folder:
         texts = texts_of(data or write_pool(Path(folder) / "pool.jsonl", rows))
     for each in ("rouge", "cbs"):  # compiled once per installation, and kept
@@ -89,6 +90,14 @@ def _loop(
     tokenizer: Tokens | None = None,
 ) -> list[float]:
     """The largest ROUGE-L F1 of each row, pair by pair."""
+    scorer = _scorer(tokenizer)
+    return [
+        max(scorer.score(texts[row], texts[other])["rougeL"].fmeasure for other in drawn)
+        for row, drawn in zip(rows, others, strict=True)
+    ]
+
+
+def _scorer(tokenizer: Tokens | None) -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
@@ -96,11 +105,7 @@ def _loop(
             "rouge-score, which this is compared with, is not installed.",
             "Give: pip install rouge-score",
         ) from error
-    scorer = RougeScorer(["rougeL"], tokenizer=tokenizer)
-    return [
-        max(scorer.score(texts[row], texts[other])["rougeL"].fmeasure for other in drawn)
-        for row, drawn in zip(rows, others, strict=True)
-    ]
+    return RougeScorer(["rougeL"], tokenizer=tokenizer)
 
 
 def cbs(vectors: Vectors) -> dict[str, Any]:

@@ -157,8 +157,18 @@ def _lines(file: IO[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(line, dict):
             raise InputError(f"line {number} is not an object.")
         if number > 1:
-            yield number, line
+            yield number, _without_hosts(line)
         elif line.get("file") != KIND:
             raise InputError("its first line does not say so.")
         elif line.get("format") not in READ:
             raise InputError(f"it has format {line.get('format')}; this localsel reads {VERSION}.")
+
+
+def _without_hosts(line: dict[str, Any]) -> dict[str, Any]:
+    """Where a stranger let instructions go, those of this user may not."""
+    if line.get("table") != "runs" or not isinstance(line.get("settings"), str):
+        return line
+    settings = json.loads(line["settings"])
+    if not isinstance(settings, dict) or not settings.get("allow_host"):
+        return line
+    return line | {"settings": json.dumps(settings | {"allow_host": None})}

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 NEWUSER, NEWNET = 0x10000000, 0x40000000
 GET_FLAGS, SET_FLAGS, IS_UP = 0x8913, 0x8914, 1
@@ -73,7 +74,7 @@ def _entered() -> str:
         # A child goes first: where only a later step is refused, nobody may be stuck behind it.
         child = os.fork()
         if not child:
-            os._exit(_number(_step_in))
+            _end_with(_step_in)
         _raise_if(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         _step_in()
         others = _others()
@@ -84,13 +85,17 @@ def _entered() -> str:
     return f"{', '.join(others)} can be reached from it" if others else ""
 
 
-def _number(step: Callable[[], None]) -> int:
-    """The number of the error that a step raises; 0 where it raises none."""
+def _end_with(step: Callable[[], None]) -> NoReturn:
+    """The end of a child; its code is the number of the error that a step raises, 0 for none."""
+    # Whatever else is raised: nobody may go on as a second one of this process.
+    number = errno.EIO
     try:
         step()
+        number = 0
     except OSError as error:
-        return error.errno or errno.EIO
-    return 0
+        number = error.errno or errno.EIO
+    finally:
+        os._exit(number)
 
 
 def _raise_if(number: int) -> None:
@@ -112,14 +117,19 @@ def _unshare() -> None:
     # Who stays outside may map more than who went in.
     helper = os.fork()
     if not helper:
-        os.close(entered)
-        os.read(waiting, 1)
-        os._exit(_number(partial(_map_names, Path(f"/proc/{os.getppid()}"))))
+        _end_with(partial(_map_when_entered, waiting, entered))
     os.close(waiting)
     refused = library.unshare(NEWUSER | NEWNET) and ctypes.get_errno()
     os.close(entered)
     mapped = os.waitstatus_to_exitcode(os.waitpid(helper, 0)[1])
     _raise_if(refused or mapped)
+
+
+def _map_when_entered(waiting: int, entered: int) -> None:
+    """Waits until the parent closes its end of the pipe."""
+    os.close(entered)
+    os.read(waiting, 1)
+    _map_names(Path(f"/proc/{os.getppid()}"))
 
 
 def _map_names(process: Path) -> None:
@@ -163,19 +173,21 @@ def main() -> None:
     Without a namespace nothing is tried.
     """
     entered = enter()
-    seen = {"held": entered.held, "why": entered.why, "stopped": _stopped() if entered.held else ""}
+    seen = {"held": entered.held, "why": entered.why, "ended": attempt() if entered.held else None}
     print(json.dumps(seen))
 
 
-def _stopped() -> str:
-    """What kept one connection from being made; nothing if it was made."""
+def attempt() -> int:
+    """The number of the error that one attempt to leave ends in; 0 if it was reached."""
     with socket.socket() as probe:
         probe.settimeout(1)
         try:
             probe.connect(DOCUMENTATION_ADDRESS)
+        except TimeoutError:
+            return errno.ETIMEDOUT
         except OSError as error:
-            return os.strerror(error.errno) if error.errno else str(error)
-    return ""
+            return error.errno or errno.EIO
+    return 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def told(counter: Counter) -> dict[str, Any]:
 
     Of `offline`: the guard; the namespace, or `why` there is none; and who was let through.
     """
-    held, is_up = namespace.standing(), any(each is counter for each in _counters)
+    held = namespace.standing()
+    is_up = any(each is counter for each in _counters) and _stands()
     holds = {"guard": is_up, "namespace": held.held, "why": held.why, "allowed": counter.passed}
     return dict(zip(TOLD, (counter.attempts, counter.refused, holds), strict=True))
 
@@ -105,6 +106,7 @@ INTERNAL = {getattr(socket, name, None) for name in ("AF_UNIX", "AF_NETLINK", "A
 
 _counters: list[Counter] = []
 _restore: list[Callable[[], None]] = []
+_wrappers: dict[str, Callable[..., Any]] = {}
 _watched = False
 
 
@@ -136,12 +138,18 @@ def _install() -> Iterator[Callable[[], None]]:
         sys.addaudithook(_audit)
         _watched = True
     for name, place in CALLS.items():
-        setattr(socket.socket, name, _checked(getattr(socket.socket, name), name, place))
+        _wrappers[name] = _checked(getattr(socket.socket, name), name, place)
+        setattr(socket.socket, name, _wrappers[name])
         yield partial(delattr, socket.socket, name)
     for name in LOOKUPS:
         original = getattr(socket, name)
         setattr(socket, name, _looked_up(original, name))
         yield partial(setattr, socket, name, original)
+
+
+def _stands() -> bool:
+    """Whether the guard is where it was put: a library may have put something else there."""
+    return all(vars(socket.socket).get(name) is _wrappers.get(name) for name in CALLS)
 
 
 def _checked(original: Callable[..., Any], how: str, place: int) -> Callable[..., Any]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import pytest
 
 from localsel.bundle.contents import Wanted
 from localsel.bundle.creating import create
 from localsel.bundle.installer.checking import MANIFEST, SUM, Finding, sum_line, verify
 from localsel.bundle.pins import Missing, Pin
+from localsel.bundle.wheels import repack
 
 Packages: TypeAlias = tuple[list[Pin], list[Missing]]
 
@@ -28,8 +34,22 @@ def make(
     folder: Path, wanted: Wanted | None = None, packages: Packages = FEWER, **more: Any
 ) -> Path:
     """A bundle of a few packages, made as any other."""
-    create(folder, wanted or Wanted(), packages=packages, **more)
+    with no_index():
+        create(folder, wanted or Wanted(), packages=packages, **more)
     return folder
+
+
+@contextmanager
+def no_index() -> Iterator[None]:
+    """pip finds what is installed here, packed as wheels again, and builds with it."""
+    with tempfile.TemporaryDirectory() as wheels, pytest.MonkeyPatch.context() as patch:
+        for name in ("click", "iniconfig"):
+            repack(name, Path(wheels))
+        patch.setenv("PIP_FIND_LINKS", wheels)
+        patch.setenv("PIP_NO_INDEX", "1")
+        # Of an option that says no, pip takes 0 for yes: without isolation.
+        patch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+        yield
 
 
 def manifest_of(bundle: Path) -> dict[str, Any]:
@@ -55,11 +75,8 @@ class Damage:
 
     def found(self, kind: str) -> tuple[Path, list[Finding]]:
         """Does it, and takes it back: what it was done to, and what `verify` found."""
-        path = self.random.choice(self.files)
-        if kind == "add":
-            name = self.random.choice([".hidden", path.name + "~", "new/one", path.name.upper()])
-            path = path.parent / name
-            path.parent.mkdir(exist_ok=True)
+        path = self.place(kind)
+        path.parent.mkdir(exist_ok=True)
         content = path.read_bytes() if path.exists() else b""
         try:
             self.do(kind, path, content)
@@ -70,6 +87,17 @@ class Damage:
                 path.write_bytes(content)
             elif path.parent.name == "new":
                 path.parent.rmdir()
+
+    def place(self, kind: str) -> Path:
+        """A file where that can be done: a new one, one that has content, or any."""
+        while True:
+            path = self.random.choice(self.files)
+            names = [".hidden", path.name + "~", "new/one", path.name.upper()]
+            new = path.parent / self.random.choice(names)
+            if kind == "add" and not new.exists():
+                return new
+            if kind == "delete" or (kind in ("flip", "cut") and path.stat().st_size):
+                return path
 
     def do(self, kind: str, path: Path, content: bytes) -> None:
         if kind == "flip":

@@ -41,7 +41,8 @@ def block(event, arguments):
         return
     name = host.decode() if isinstance(host, bytes) else host
     try:
-        local = name in (None, "", "localhost") or ipaddress.ip_address(name).is_loopback
+        # 0.0.0.0 leads here, too, though nothing says so but the kernel.
+        local = name in (None, "", "localhost", "0.0.0.0") or ipaddress.ip_address(name).is_loopback
     except ValueError:
         local = False
     if not local:

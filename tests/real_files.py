@@ -1,9 +1,12 @@
-"""Real files of every kind, in `../shared/data` → what the loader and the commands make of them.
+"""Real files of every kind, in a folder → what the loader and the commands make of them.
 
-`make test-files`; the files do not come along, so `make test` does without.
+`make test-files DATA=FOLDER`; the files do not come along, so `make test` does without.
 """
 
 from __future__ import annotations
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ from tests.cli.test_faults import test_it_ends_with_one_sentence as ends_with_on
 from tests.conftest import CHECKOUT, Command
 from tests.unit.test_load import Loaded, bad, good
 
-FOLDER = CHECKOUT.parent / "shared" / "data"
+FOLDER = Path(os.environ.get("DATA", CHECKOUT.parent / "shared" / "data")).absolute()
 if not FOLDER.is_dir():
     raise pytest.UsageError(f"There is no {FOLDER}: these tests read the files in it.")
 

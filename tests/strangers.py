@@ -23,13 +23,19 @@ class Stranger:
         obeys: the field of a question that it honours; it ignores all others.
         then: what it does with later questions; nothing odd if empty.
         after: of so many questions the odd ones come after.
+        says: what it says where nothing that it honours holds it.
+        reads: tokens that it counts of a question.
+        keys: what came as a key with each question.
         seen: the questions that were asked.
     """
 
     obeys: str = "response_format"
     then: str = ""
     after: int = 0
+    says: str = "Yes, of course!"
+    reads: int = 12
     models: tuple[str, ...] = ("one",)
+    keys: list[str | None] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def reply(self, body: dict[str, Any]) -> tuple[int, bytes, dict[str, str]]:
@@ -38,9 +44,9 @@ class Stranger:
         kind = {"content-type": "application/json"}
         match odd:
             case "":
-                return 200, chat(self.answer(body)), kind
+                return 200, self.chat(self.answer(body)), kind
             case "a label that is not there":
-                return 200, chat(json.dumps({FIELD: "Best: [99]"})), kind
+                return 200, self.chat(json.dumps({FIELD: "Best: [99]"})), kind
             case "no choices":
                 return 200, b'{"choices": []}', kind
             case "other JSON":
@@ -56,7 +62,7 @@ class Stranger:
             case "compressed":
                 return 200, gzip.compress(b" " * 2**20), kind | {"content-encoding": "gzip"}
             case "no end":
-                return 200, chat(self.answer(body), "length"), kind
+                return 200, self.chat(self.answer(body), "length"), kind
             case "elsewhere":
                 return 302, b"", {"location": "http://192.0.2.1/v1/chat/completions"}
             case "an error":
@@ -67,14 +73,18 @@ class Stranger:
                 return 401, b"", kind
             case "busy":
                 return 503, b"", kind
+            case "dies over it":
+                time.sleep(0.2)
+                self.then = ""
+                return 0, b"", {}
             case "slow":
                 time.sleep(2)
-        return 200, chat(self.answer(body)), kind
+        return 200, self.chat(self.answer(body)), kind
 
     def answer(self, body: dict[str, Any]) -> str:
         """The first of the legal answers; without a constraint that it knows, what it likes."""
         if self.obeys not in body:
-            return "Yes, of course!"
+            return self.says
         found = body[self.obeys]
         if self.obeys == "structured_outputs":
             first: str = found["choice"][0]
@@ -82,10 +92,10 @@ class Stranger:
         properties = found["json_schema"]["schema"]["properties"]
         return json.dumps({FIELD: properties[FIELD]["enum"][0]})
 
-
-def chat(text: str, finish: str = "stop") -> bytes:
-    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
-    return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 12}}).encode()
+    def chat(self, text: str, finish: str = "stop") -> bytes:
+        choice = {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
+        usage = {"usage": {"prompt_tokens": self.reads}} if self.reads else {}
+        return json.dumps({"choices": [choice], **usage}).encode()
 
 
 @contextmanager
@@ -99,12 +109,16 @@ def serving(stranger: Stranger) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            stranger.keys.append(self.headers["authorization"])
             if self.path.endswith("/chat/completions"):
                 self.send(*stranger.reply(body))
             else:
                 self.send(404, b"", {})
 
         def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+            if not status:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(content))}.items():
                 self.send_header(name, value)

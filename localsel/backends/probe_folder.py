@@ -190,16 +190,16 @@ class Tokenizer:
         path = folder / "tokenizer_config.json"
         self.config = _object(path) if path.exists() else {}
         self.kind = str(self.config.get("tokenizer_class") or "") or None
-        path = next((folder / name for name in FILES if (folder / name).is_file()), None)
-        if path is None:
+        found = [folder / name for name in FILES if (folder / name).is_file()]
+        if not found:
             raise BackendError(
                 f"{folder} has no tokenizer.",
                 "The folder needs tokenizer.json or tokenizer.model, and tokenizer_config.json.",
             )
-        own, self._all = self._load(path)
+        own, self._all = self._load(found[0])
         self.count = len(self._all)
         if max(own.values(), default=0) >= rows:
-            raise broken(path, f"it has tokens beyond the {rows:,} of the weights")
+            raise broken(found[0], f"it has tokens beyond the {rows:,} of the weights")
 
     def _load(self, path: Path) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """The ids of its own tokens, and of all with those that were added."""

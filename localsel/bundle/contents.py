@@ -17,12 +17,15 @@ from localsel.bundle.installer.checking import is_inside
 from localsel.bundle.installer.platforms import this_platform
 from localsel.errors import BackendError, UsageError
 from localsel.pipeline.identity import READ
-from localsel.selectors import is_scripted
+from localsel.selectors import is_scripted, model_name
 from localsel.settings import resource
 from localsel.stages.embed import check_folder
 
 PART = re.compile(r"-[0-9]{5}-of-([0-9]{5})\.gguf$")
 """The end of the name of a model that is cut into several files."""
+
+OWN = ("nano-llama", "nano-gemma2")
+"""The selectors that come with localsel."""
 
 INSTALL = '''"""Installs localsel from this folder: `python3 install.py --target ENV`."""
 
@@ -96,18 +99,18 @@ def items(wanted: Wanted) -> list[Item]:
 def _model(path: Path) -> Iterator[Item]:
     if is_scripted(str(path)):
         raise UsageError(f"{path} is a rule without weights, which needs no place in a bundle.")
-    own = {each.absolute() for each in resource("models").glob("nano-*")}
+    own = {resource("models").absolute() / name for name in OWN}
     # As it is named: a link to one of localsel's own has a name that is to be found there, too.
     if own & {path.absolute(), *path.absolute().parents}:
         return
-    if path.stem in {each.name for each in own}:
-        raise UsageError(f"localsel has a {path.stem} of its own.", "Give it another name.")
+    if model_name(path) in OWN:
+        raise UsageError(f"localsel has a {model_name(path)} of its own.", "Give it another name.")
     if path.is_dir():
         found(Opening(str(path)))
         licence = licences.of_folder(path)
-        for file in _files(path):
-            is_card = file.parent == path and file.name.startswith(("README", "LICEN", "NOTICE"))
-            if is_card or any(file.parent == path and file.match(kind) for kind in READ):
+        for file in sorted(each for each in path.iterdir() if each.is_file()):
+            is_card = file.name.startswith(("README", "LICEN", "NOTICE"))
+            if is_card or any(file.match(kind) for kind in READ):
                 yield _under("models", path, file, "model", licence)
         return
     for part in parts(path):
@@ -150,13 +153,20 @@ def _under(place: str, folder: Path, file: Path, kind: str, licence: str) -> Ite
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files in a folder, also where links lead; a link into itself is not followed."""
-    seen = set()
+    """All files in a folder, also those that are links; a folder is met once.
+
+    Raises:
+        UsageError: a folder in it is a link that leads out, to who knows how much.
+    """
+    seen, root = set(), os.path.realpath(folder)
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
             continue
+        if os.path.commonpath([root, real]) != root:
+            said = f"{place} is a link to a folder outside of {folder}."
+            raise UsageError(said, "Put a copy in its place, or take it away.")
         seen.add(real)
         folders.sort()
         yield from (Path(place, name) for name in sorted(names) if Path(place, name).is_file())

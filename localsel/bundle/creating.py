@@ -19,6 +19,9 @@ from localsel.errors import LocalselError
 PACKED = 0.5
 """The wheel's share of an installed package, and a little more: 0.3 to 0.4 are usual."""
 
+FAT = 4 * 2**30
+"""From so many bytes on, FAT32 cannot hold a file."""
+
 
 def create(
     folder: Path,
@@ -92,6 +95,9 @@ def _refuse_little_space(
     free = shutil.disk_usage(writing.folder).free
     what = f"{len(chosen)} packages and {len(files)} files"
     say(f"At most {amount(needed)} will be written: {what}.")
+    for item in files:
+        if item.size >= FAT:
+            say(f"FAT32 cannot hold {item.path}, which has 4 GiB or more; exFAT can.")
     if free < needed:
         said = f"{writing.folder} has {amount(free)} free"
         raise LocalselError(f"{said}, where about {amount(needed)} are needed.", "Make room.")

@@ -60,7 +60,8 @@ class Writing:
         """The entries of the bundle that is there; a folder of something else is refused."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{self.folder} is not a folder.", "Choose another DIR.")
-        if not self.folder.exists() or not os.listdir(self.folder):
+        # A start that was killed before it could remember anything leaves no more than that.
+        if not self.folder.exists() or set(os.listdir(self.folder)) <= {STAGING}:
             return {}
         entries = self._entries()
         for path, is_real in files_of(self.folder).items():
@@ -139,9 +140,6 @@ class Writing:
                 digest.update(block)
                 size += len(block)
                 self._count(len(block))
-            # A stick may be pulled out once it is said to be done.
-            out.flush()
-            os.fsync(out.fileno())
         entry = _entry(item, size, digest.hexdigest())
         self._place(partial, entry)
         return entry
@@ -162,6 +160,9 @@ class Writing:
         """Names it in the unfinished manifest, then gives it its own name."""
         self._kept[entry["path"]] = entry
         self._remember()
+        # A stick may be pulled out once it is said to be done.
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
         final = self.folder / entry["path"]
         final.parent.mkdir(parents=True, exist_ok=True)
         made.replace(final)

@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 UNUSABLE = 3
 ERRORS = {1: LocalselError, 2: UsageError, UNUSABLE: BackendError}
-FAT = 4 * 2**30
 NAMES = {
     "wheels": "Wheels",
     "copy": "Copy",
@@ -76,7 +75,7 @@ def create(
             raise UsageError(f"{model} is a server, and no model to carry.", "Name its files.")
     wanted = Wanted(
         models=tuple(Path(find_selector(model, place)) for model in models),
-        embedders=tuple(embedder.expanduser() for embedder in embedders),
+        embedders=tuple(map(expanded, embedders)),
         extras=tuple(name.strip() for name in extra.split(",") if name.strip()),
         own_prompts=place / "prompts",
         portable=portable,
@@ -84,6 +83,14 @@ def create(
     with Bars() as bars:
         manifest = make(folder, wanted, bars.tell, bars.say)
     conclude(folder, manifest)
+
+
+def expanded(path: Path) -> Path:
+    """With the home folder for `~`; where there is none, as it is: no such folder is there."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def conclude(folder: Path, manifest: dict[str, Any]) -> None:
@@ -96,9 +103,6 @@ def conclude(folder: Path, manifest: dict[str, Any]) -> None:
         say(f"Compiled here, for processors that have {', '.join(platform['cpu'])}.")
     for each in manifest["left_out"]:
         say(f"Left out, since it is not installed here: {each['name']} ({each['wanted_by']}).")
-    for each in files:
-        if each["size"] >= FAT:
-            say(f"FAT32 cannot hold {each['path']}, which has over 4 GiB; exFAT can.")
     digest = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     say(f"sha256 of its {MANIFEST}: {digest}")
     say(f"Look at it on the stick: localsel bundle verify {folder}")

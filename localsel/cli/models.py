@@ -20,7 +20,7 @@ from localsel.cli.options import (
 )
 from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError, WorkspaceError
-from localsel.selectors import is_served, model_name, model_size, weights
+from localsel.selectors import find_selector, is_served, model_name, model_size, weights
 from localsel.settings import Settings, fields
 
 LIMITS = (
@@ -133,6 +133,7 @@ def _sample(sample: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 def add(path: Path, name: str | None, copy: bool, workspace: Path | None) -> None:
     """Take a GGUF file or a Hugging Face folder up into the workspace, if it passes the checks."""
     folder = home(workspace) / "models"
+    path = Path(find_selector(str(path), home(workspace)))
     name = (name or model_name(path.absolute())).removesuffix(".gguf")
     if Path(name).name != name or name in ("", ".", ".."):
         raise UsageError(f"--name {name}: a name has no slashes in it.")

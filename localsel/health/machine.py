@@ -7,7 +7,7 @@ import platform
 import shutil
 from pathlib import Path
 
-from localsel.health.finding import Finding, installed
+from localsel.health.finding import Finding, attempt, installed
 
 FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd")
 LITTLE_MEMORY = 2 * 2**30
@@ -56,13 +56,17 @@ def memory() -> Finding:
 
 def gpu() -> Finding:
     """A card that torch cannot use is named: it may be the build of torch."""
-    import torch
 
-    cards = [torch.cuda.get_device_properties(place) for place in range(torch.cuda.device_count())]
-    if cards:
-        seen = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
-        return Finding("gpu", "ok", seen)
+    def look() -> str:
+        import torch
+
+        cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+        return ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
+
+    found = attempt("gpu", look, "Run `make install` again: torch has to be importable.")
+    if found.state != "ok" or found.seen:
+        return found
     if Path("/proc/driver/nvidia/gpus").is_dir() or shutil.which("nvidia-smi"):
-        seen = f"there is one, but torch {torch.__version__} cannot use it"
+        seen = f"there is one, but torch {installed('torch')} cannot use it"
         return Finding("gpu", "warning", seen, "Install a CUDA build of torch to use it.")
     return Finding("gpu", "ok", "none; models run on the CPU")

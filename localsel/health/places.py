@@ -9,7 +9,7 @@ from pathlib import Path
 
 from localsel.errors import LocalselError
 from localsel.health.finding import Finding, attempt, installed
-from localsel.selectors import weights
+from localsel.selectors import model_name, weights
 from localsel.store import Store
 
 LITTLE_DISK = 2 * 2**30
@@ -27,10 +27,15 @@ def embedder() -> Finding:
 
 
 def models(workspace: Path) -> Finding:
-    names = [path.stem for path in weights(workspace)]
+    names = [model_name(path) for path in weights(workspace)]
     if names:
         return Finding("models", "ok", ", ".join(names))
-    return Finding("models", "warning", "no GGUF file found", "Put one into ./models.")
+    return Finding(
+        "models",
+        "warning",
+        "no model found",
+        "`localsel models add PATH`, or put one into ./models.",
+    )
 
 
 def workspace(folder: Path) -> Finding:

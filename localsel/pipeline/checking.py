@@ -69,14 +69,14 @@ def check(settings: Settings) -> Generator[Event, None, None]:
         BackendError: the model cannot be used.
     """
     offline.set_variables()
-    with offline.guard():
+    with offline.guard(settings.hosts):
         model = find_selector(str(settings.model), settings.home)
         kind = backend_of(model, settings.backend)
         header = {} if is_served(model, kind) else facts_of(Path(model), kind, settings.context)
         shape = header.pop("shape", None)
         stored = header.pop("stored", {})
         with closing(open_selector(settings, model, kind)) as backend:
-            needs = memory(stored, Shape.from_json(shape), backend) if shape else None
+            needs = memory(kind, stored, Shape.from_json(shape), backend) if shape else None
             card: dict[str, Any] = {
                 **header,
                 "backend": kind,
@@ -106,14 +106,14 @@ def facts_of(path: Path, kind: str, context: int | None) -> dict[str, Any]:
     }
 
 
-def memory(stored: Mapping[str, int], shape: Shape, backend: Backend) -> dict[str, Any]:
+def memory(kind: str, stored: Mapping[str, int], shape: Shape, backend: Backend) -> dict[str, Any]:
     """Bytes of weights and of a full cache at the context that is used, and how they come about.
 
     llama.cpp keeps weights as they are in the file, and says itself what its cache and the
     numbers in between take. On a CPU all others compute in float32.
     """
     context = backend.context
-    if stored["cache"]:
+    if kind == "llamacpp":
         weights, cache = stored["weights"], stored["cache"]
         how = "weights as in the file"
     elif on_gpu():
@@ -145,13 +145,20 @@ def on_gpu() -> bool:
 
 
 def sample(backend: Backend) -> dict[str, Any]:
-    """The answer to one made-up question, and the probability of every label at the first pick."""
+    """The answer to one made-up question, and the probability of every label at the first pick.
+
+    Raises:
+        BackendError: the model has no answer to it.
+    """
     prompt = render(find_template("published"), CANDIDATES, 1)
     if backend.count_prompt(prompt) + ROOM > backend.context:
         return {"error": "its context has no room for a question of four short candidates"}
     choice = next(iter(backend.choose([Ask(prompt, 1)])))
     if isinstance(choice, AnswerError):
-        return {"error": choice.message}
+        raise BackendError(
+            f"The model did not answer a question of four short candidates: {choice.message}.",
+            "Try another model.",
+        )
     shares = [round(float(np.exp(score)), 4) for score in choice.scores]
     return {
         "candidates": list(CANDIDATES),

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from localsel import offline
 from localsel.comparison import (
     HUMAN,
     LEAST_SEEDS,
@@ -74,9 +75,10 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
     refuse_contest(settings, contest)
     with closing(Store(settings.home)) as store:
         store.refuse_unwritable()
-        for model in contest.models:
-            # One that is not there is refused before the minutes of embedding.
-            _ = Identity(replace(settings, model=model), store).model
+        with offline.guard(settings.hosts):
+            for model in contest.models:
+                # One that is not there is refused before the minutes of embedding.
+                _ = Identity(replace(settings, model=model), store).model
     sharing = Sharing(contest.questions, command=contest.command)
     plan = yield from _last("plan", replace(settings, model=contest.models[0]), sharing, "")
     with closing(Store(settings.home)) as store, store.using(plan["pool"]):

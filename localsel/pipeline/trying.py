@@ -132,7 +132,9 @@ def question(
 def _identity(store: Store, run: Mapping[str, Any], model: str) -> Identity:
     """Of the run's selector, or of another within the limits that any backend can keep."""
     settings = run["settings"]
-    names = ("budget", "context", "query_size", "threads", *(() if model else SOME_HONOUR))
+    # Where this user let these instructions go once, they may go again.
+    names: tuple[str, ...] = ("budget", "context", "query_size", "threads", "allow_host")
+    names += () if model else SOME_HONOUR
     limits = {name: settings.get(name, plain_default(name)) for name in names}
     backend = "auto" if model else run["facts"].get("backend") or settings["backend"]
     model = model or run["facts"]["selector"]["path"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from localsel.errors import UsageError
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -39,8 +41,18 @@ def user_file() -> Path:
 
 
 def api_key() -> str:
-    """What a server wants to hear before it answers: LOCALSEL_API_KEY. It is never recorded."""
-    return os.environ.get("LOCALSEL_API_KEY", "").strip()
+    """What a server wants to hear before it answers: LOCALSEL_API_KEY. It is never recorded.
+
+    Raises:
+        UsageError: no header of HTTP could hold it.
+    """
+    key = os.environ.get("LOCALSEL_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            "The key in LOCALSEL_API_KEY holds a character that no key has.",
+            "Was it copied whole, and nothing else?",
+        )
+    return key
 
 
 def resource(kind: str) -> Path:

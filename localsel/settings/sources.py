@@ -64,6 +64,12 @@ def read_beside(path: Path) -> dict[str, Sourced]:
             " may not.",
             "Give --allow-host, or name the host in your own settings file.",
         )
+    if "model" in values and str(values["model"].value).lower().startswith(("http:", "https:")):
+        raise UsageError(
+            f"{path} names a server that your instructions would be sent to; a file beside the data"
+            " may not.",
+            "Give --model, or name the server in your own settings file.",
+        )
     return values
 
 

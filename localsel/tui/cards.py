@@ -120,8 +120,8 @@ def machine_text(findings: Sequence[Mapping[str, Any]]) -> Text:
 
 def folders_text(folders: Sequence[Path]) -> Text:
     """Where models are looked for."""
-    text = Text.assemble(("Looked for GGUF files in\n", "bold"))
+    text = Text.assemble(("Looked for models in\n", "bold"))
     for folder in folders:
         there = "" if folder.is_dir() else "  (not there)"
         text.append(f"\n{visible(folder.absolute())}{there}")
-    return text.append("\n\nLOCALSEL_MODELS names more folders. Press a to take up any file.")
+    return text.append("\n\nLOCALSEL_MODELS names more folders. Press a to take up any model.")

@@ -96,9 +96,9 @@ def test_a_run_stopped_while_it_measures_begins_again_and_chooses_the_same(
                 process.send_signal(signal.SIGINT)
                 break
         process.communicate()
-    # On a busy machine it may be over before the signal comes.
-    stood = {130: "resumed", 0: "finished"}[process.returncode]
-    assert outs[0].exists() is (stood == "finished")
+    # On a busy machine it may be over before the signal comes, or only its process not yet.
+    assert process.returncode in (0, 130)
+    stood = "finished" if outs[0].exists() else "resumed"
     again = localsel(*stopped)
     assert again.code == 0, again.stderr
     (begun,) = (event for event in again.lines if event["event"] == "run")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from tests.bundles import copy_of
+from tests.bundles import copy_of, manifest_of, sign
 from tests.conftest import Command
 
 
@@ -62,6 +63,33 @@ def test_an_environment_that_is_there_is_left_alone(
     assert "lies in the bundle" in inside.complaint
 
 
+def test_links_in_a_circle_are_one_sentence(
+    localsel: Command, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for folder, target in ((tmp_path / "a", "env"), (bundle, tmp_path / "b")):
+        done = localsel("bundle", "install", folder, "--target", target)
+        assert done.code == 2
+        assert "Traceback" not in done.stderr
+        assert done.complaint.startswith("localsel: ") and done.complaint.endswith(".")
+
+
+def test_a_wheel_that_is_none_is_one_sentence(
+    localsel: Command, bundle: Path, tmp_path: Path
+) -> None:
+    copy, manifest = copy_of(bundle, tmp_path), manifest_of(bundle)
+    entry = next(each for each in manifest["files"] if each["kind"] == "wheel")
+    (copy / entry["path"]).write_bytes(b"PK")
+    entry |= {"size": 2, "sha256": hashlib.sha256(b"PK").hexdigest()}
+    sign(copy, manifest)
+    done = localsel("bundle", "install", copy, "--target", tmp_path / "env")
+    assert done.code == 3
+    assert f"{entry['path']} is no wheel." in done.complaint
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "env").exists()
+
+
 def test_nothing_is_installed_from_a_damaged_bundle(
     localsel: Command, bundle: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +111,7 @@ def test_nothing_is_installed_from_a_damaged_bundle(
         (["--model", "http://127.0.0.1:9/v1"], 2, "is a server, and no model to carry"),
         (["--model", "nowhere.gguf"], 3, "There is no model nowhere.gguf."),
         (["--model", "broken.gguf"], 3, "broken.gguf is not a GGUF file"),
+        (["--embedder", "~nobody-here/x"], 3, "~nobody-here/x"),
         (["--embedder", "."], 3, "There is no sentence-transformers model in"),
     ],
 )

@@ -7,12 +7,14 @@ import shlex
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from localsel import namespace
 from localsel.__main__ import main
 from localsel.store import Store
 from tests.cli.faults import Fault, embedders, files, options, places, texts, weights
@@ -57,19 +59,31 @@ def here(
     for name, value in localsel.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(localsel.folder)
-    with signals_kept(), pytest.raises(SystemExit) as ended:
+    with process_kept(), pytest.raises(SystemExit) as ended:
         main(words)
     assert isinstance(ended.value.code, int)
     return Done(ended.value.code, *capfd.readouterr())
 
 
 @contextmanager
-def signals_kept() -> Iterator[None]:
-    """`main` sets handlers for its process; this one goes on."""
+def process_kept() -> Iterator[None]:
+    """`main` sets handlers and variables, and seals; this process goes on as it was.
+
+    Nobody leaves a namespace again, but the kernel takes no process into one that has threads.
+    """
     handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    variables, standing, over = dict(os.environ), namespace._standing, threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
     try:
         yield
     finally:
+        over.set()
+        thread.join()
+        assert namespace.standing().held is standing.held
+        namespace._standing = standing
+        os.environ.clear()
+        os.environ.update(variables)
         for each, handler in handlers.items():
             signal.signal(each, handler)
 
@@ -118,6 +132,19 @@ def is_usable(home: Path) -> bool:
         assert all(run["state"] != "running" for run in store.runs())
     with closing(sqlite3.connect(home / "localsel.db")) as database:
         return bool(database.execute("PRAGMA quick_check").fetchone()[0] == "ok")
+
+
+def test_a_command_in_this_process_leaves_no_trace(
+    localsel: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    localsel.environment.pop("HF_HUB_OFFLINE", None)
+    before = namespace.standing()
+    ended = []
+    with monkeypatch.context() as patch:
+        ended.append(here(localsel, ["run", "nowhere.jsonl", "--budget", "1"], patch, capfd).code)
+        assert "HF_HUB_OFFLINE" not in os.environ
+    assert ended == [2]
+    assert namespace.standing() is before
 
 
 def test_the_table_is_long_enough() -> None:

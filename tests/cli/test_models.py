@@ -215,3 +215,14 @@ def test_embedders_are_no_selectors(localsel: Command, folder: Path) -> None:
         each["name"] for each in localsel("models", "--json", LOCALSEL_MODELS=str(shelf)).document
     }
     assert named - later == {"judge-2.5"}
+
+
+def test_a_model_is_added_by_the_name_that_it_has(localsel: Command, tmp_path: Path) -> None:
+    at = ("--workspace", tmp_path / "workspace")
+    done = localsel("models", "add", "nano-llama", "--name", "mine", *at)
+    assert done.code == 0, done.stderr
+    taken = tmp_path / "workspace" / "models" / "mine.gguf"
+    assert taken.is_symlink() and taken.read_bytes().startswith(b"GGUF")
+    gone = localsel("models", "add", "nano-nothing", *at)
+    assert gone.code == 3 and "There is no model nano-nothing" in gone.complaint
+    assert [each.name for each in taken.parent.iterdir()] == ["mine.gguf"]

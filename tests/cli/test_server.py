@@ -92,6 +92,49 @@ def test_a_server_without_probabilities_takes_nine_candidates(
     assert all('"probability": null' in line or '"probability":null' in line for line in picks)
 
 
+def elsewhere(address: str) -> str:
+    """The same server by an address that is not of this machine, as far as localsel knows."""
+    return address.replace("127.0.0.1", "0.0.0.0")
+
+
+SMALL = ("--budget", 5, "--query-size", 9, "--per-cluster", 9)
+
+
+def test_a_host_that_is_allowed_is_asked_by_every_command(
+    localsel: Command, workspace: Path, example_pool: Path, tmp_path: Path
+) -> None:
+    at, stranger = ("--workspace", workspace), Stranger()
+    with serving(stranger) as here:
+        model, allowed = ("--model", elsewhere(here)), ("--allow-host", "0.0.0.0")
+        line = ("run", example_pool, *SMALL, *model, *at)
+        refused = localsel(*line)
+        assert refused.code == 2 and "--allow-host 0.0.0.0" in refused.stderr
+        assert not stranger.seen
+        done = localsel(*line, *allowed, LOCALSEL_API_KEY="s3cret")
+        assert done.code == 0, done.stderr
+        assert "Bearer s3cret" in stranger.keys
+        compared = localsel("compare", example_pool, *SMALL, *model, *allowed, *at, "--json")
+        assert compared.code == 0, compared.stderr
+        checked = localsel("models", "check", elsewhere(here), *allowed, *at)
+        assert checked.code == 0, checked.stderr
+        run = localsel("runs", "--json", *at).document[-1]["id"]
+        asked = ("--run", run, "--query", 0, *at)
+        for what in ("show", "try"):
+            tried = localsel("prompts", what, *asked)
+            assert tried.code == 0, tried.stderr
+        # Elsewhere another user's word for a host does not count.
+        carried, there = tmp_path / "carried", ("--workspace", tmp_path / "there")
+        assert localsel("runs", "export", run, carried, *at).code == 0
+        assert localsel("runs", "import", carried, *there).code == 0
+        seen = len(stranger.seen)
+        tried = localsel("prompts", "try", "--run", run, "--query", 0, *there)
+        assert tried.code == 2 and "not on this machine" in tried.stderr
+        assert len(stranger.seen) == seen
+    assert localsel("show", run, "--json", *at).document["offline"]["allowed"]
+    kept = [path for path in workspace.rglob("*") if path.is_file()]
+    assert kept and not [path for path in kept if b"s3cret" in path.read_bytes()]
+
+
 def test_a_server_that_obeys_nothing_is_refused(localsel: Command, example_pool: Path) -> None:
     with serving(Stranger(obeys="nothing")) as address:
         done = localsel("run", example_pool, "--budget", 5, "--model", address)

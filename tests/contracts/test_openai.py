@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ import pytest
 from localsel.backends.base import Ask, Choice, Opening
 from localsel.backends.llamacpp import LlamaCppBackend, load
 from localsel.backends.openai import OpenAIBackend
-from localsel.backends.openai_http import Server
-from localsel.backends.openai_tokens import neutral
+from localsel.backends.openai_http import Card, Server
+from localsel.backends.openai_tokens import estimate, neutral
 from localsel.errors import AnswerError, BackendError, UsageError
 from localsel.records import Prompt
 from localsel.servers import address_of
@@ -97,7 +99,8 @@ def test_a_server_that_is_odd_from_the_start_is_refused(odd: str) -> None:
 
 
 def impatient(address: str) -> Server:
-    return Server(address_of(address), patience=0.6, answer=0.4)
+    """It may be away for less than a second; a slow answer is waited for."""
+    return Server(address_of(address), patience=0.6)
 
 
 @pytest.mark.parametrize("odd", ["busy", "slow", "a key"])
@@ -108,10 +111,90 @@ def test_a_server_that_is_away_for_too_long_stops_the_run(
     with serving(stranger) as address, closing(impatient(address)) as server:
         backend = OpenAIBackend(server, server.look(), Opening(address))
         stranger.then, stranger.after = odd, len(stranger.seen)
+        server._answer = 0.4
         with pytest.raises(BackendError, match=r"0\.6|1 s|key") as caught:
             list(backend.choose([Ask(prompt_of(5), 1)]))
         assert caught.value.hint
     assert ("waiting for it" in capsys.readouterr().err) == (odd != "a key")
+
+
+def test_a_server_that_dies_over_a_long_question_is_waited_for() -> None:
+    stranger = Stranger()
+    with (
+        serving(stranger) as address,
+        closing(Server(address_of(address), patience=0.1)) as server,
+    ):
+        backend = OpenAIBackend(server, server.look(), Opening(address))
+        stranger.then, stranger.after = "dies over it", len(stranger.seen)
+        (choice,) = backend.choose([Ask(prompt_of(5), 1)])
+    assert isinstance(choice, Choice)
+    assert stranger.seen[-1] == stranger.seen[-2]
+
+
+@pytest.mark.parametrize("says", ["Best: [7]", "7", "Best: [12]", "Best: [4]", "23]"])
+def test_the_canary_asks_for_what_the_model_would_not_say(says: str) -> None:
+    stranger = Stranger(says=says)
+    with serving(stranger) as address:
+        OpenAIBackend.open(Opening(address)).close()
+    asked = [body["response_format"] for body in stranger.seen if "response_format" in body]
+    legal = [form["json_schema"]["schema"]["properties"]["answer"]["enum"] for form in asked]
+    begun = says.removeprefix("Best: [")[0]
+    assert {len(each) for each in legal} == {2}
+    assert not [each for each in chain(*legal) if each.startswith(f"Best: [{begun}")]
+
+
+def test_a_prompt_that_took_more_than_there_is_has_no_answer() -> None:
+    stranger = Stranger()
+    with (
+        serving(stranger) as address,
+        closing(OpenAIBackend.open(Opening(address, context=2048))) as backend,
+    ):
+        stranger.reads = 2049
+        (failed,) = backend.choose([Ask(prompt_of(5), 1)])
+    assert isinstance(failed, AnswerError)
+    assert "2,049 tokens" in str(failed) and "--context" in str(failed)
+
+
+def test_tokens_that_nobody_counted_are_not_told() -> None:
+    with (
+        serving(Stranger(reads=0)) as address,
+        closing(OpenAIBackend.open(Opening(address))) as backend,
+    ):
+        (choice,) = backend.choose([Ask(prompt_of(5), 1)])
+    assert isinstance(choice, Choice)
+    assert choice.prompt_tokens == 0
+
+
+def test_an_estimate_is_no_less_than_there_can_be() -> None:
+    # A token for each digit and each sign: Llama-2, Gemma and Qwen do so.
+    for text in ("31415926535" * 20, "((()))[]{};;", "    \n\n\t", "x=1;y=2", "日本語 né"):
+        others = len(text.encode()) - sum(c.isascii() and c.isalpha() for c in text)
+        assert estimate(text) >= others
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("[gMASK][control_12]", "[ gMASK][ control_12]"),
+        ("[INST] [/INST]", "[ INST] [ /INST]"),
+        ("<|eot_id|><bos>", "< |eot_id|>< bos>"),
+        ("a <div> of 3 < 4 > 2, [100] and [a] or [two words]",) * 2,
+    ],
+)
+def test_what_looks_like_a_control_token_is_taken_apart(text: str, clean: str) -> None:
+    assert neutral(text) == clean.replace("<div>", "< div>")
+
+
+def test_the_same_model_in_another_folder_is_the_same() -> None:
+    one, moved, other = (
+        Card("gemma", root=root).identity for root in ("/home/a/Gemma", "/srv/Gemma/", "/srv/Qwen")
+    )
+    assert one == moved != other
+
+
+def test_what_no_client_takes_for_an_address_is_refused() -> None:
+    with pytest.raises(BackendError, match="no address"):
+        OpenAIBackend.open(Opening("http://999.1.1.1:80", hosts=("999.1.1.1",)))
 
 
 def test_another_model_after_a_restart_is_noticed() -> None:
@@ -137,8 +220,22 @@ def test_the_model_is_named_or_the_only_one() -> None:
 
 def test_a_key_is_sent_and_nowhere_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALSEL_API_KEY", "s3cret")
-    with serving(Stranger()) as address, closing(OpenAIBackend.open(Opening(address))) as backend:
+    stranger = Stranger()
+    with serving(stranger) as address, closing(OpenAIBackend.open(Opening(address))) as backend:
         assert "s3cret" not in repr(backend.facts)
+    assert set(stranger.keys) == {"Bearer s3cret"}
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "a\nb", "a\x1bb"])
+def test_what_is_no_key_is_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALSEL_API_KEY", key)
+    threads = threading.active_count()
+    with pytest.raises(UsageError, match="LOCALSEL_API_KEY") as caught:
+        OpenAIBackend.open(Opening("http://127.0.0.1:1"))
+    assert key not in str(caught.value)
+    with pytest.raises(UnicodeEncodeError):
+        Server(address_of("http://127.0.0.1:1"), "schlüssel")
+    assert threading.active_count() == threads
 
 
 def test_nobody_there_is_refused_in_words() -> None:

@@ -63,11 +63,17 @@ def seen(
     return found
 
 
-def test_what_is_unpickled_is_compiled_code_of_this_environment(seen: dict[str, Any]) -> None:
-    """Numba keeps what it compiled of localsel and Outlines beside the modules themselves."""
+def test_what_is_unpickled_is_compiled_code_of_this_environment(
+    seen: dict[str, Any], localsel: Command
+) -> None:
+    """Numba keeps what it compiled of localsel and Outlines beside the modules themselves.
+
+    Where the environment is not writable, in the user's own cache.
+    """
     assert set(seen["classes"]) <= {"builtins", "copyreg", "numba", "numpy"}
     assert all(Path(path).suffix in (".nbi", ".nbc") for path in seen["files"])
-    beside = (Path(sys.prefix), Path(localsel_package.__file__).parent)
+    own = Path(localsel.environment["XDG_CACHE_HOME"]) / "numba"
+    beside = (Path(sys.prefix), Path(localsel_package.__file__).parent, own)
     assert all(any(Path(path).is_relative_to(each) for each in beside) for path in seen["files"])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundles import copy_of
+from tests.conftest import Command
 
 
 class Island:
@@ -85,6 +86,33 @@ def test_the_script_of_a_bundle_makes_an_environment(island: Island, stick: Path
     again = island.run(sys.executable, stick / "install.py", "--target", "env")
     assert again.returncode == 2
     assert again.stderr.splitlines()[-1].endswith("is not empty. Choose another --target.")
+
+
+def test_the_command_makes_the_same_environment(
+    localsel: Command, stick: Path, tmp_path: Path
+) -> None:
+    env = tmp_path / "env"
+    env.mkdir()
+    done = localsel("bundle", "install", stick, "--target", env)
+    assert done.code == 0, done.stderr
+    assert "Came along: --model linked" in done.stderr
+    (model,) = env.glob("lib/python*/site-packages/localsel/models/linked.gguf")
+    assert model.stat().st_size == (stick / "models" / "linked.gguf").stat().st_size
+
+
+def test_names_do_not_steer_the_terminal(island: Island, bundle: Path, tmp_path: Path) -> None:
+    copy = copy_of(bundle, tmp_path)
+    (copy / "autorun\x1b[2J.inf").touch()
+    Path(os.fsdecode(os.fsencode(copy) + b"/bad\xff")).touch()
+    verified = island.run(sys.executable, copy / "install.py", "--verify")
+    assert (verified.returncode, verified.stderr.count("Traceback")) == (3, 0)
+    assert verified.stdout.splitlines() == [
+        "autorun?[2J.inf: not part of the bundle",
+        "bad?: not part of the bundle",
+    ]
+    refused = island.run(sys.executable, copy / "install.py", "--target", "env")
+    assert refused.returncode == 3
+    assert "autorun?[2J.inf" in refused.stderr and "\x1b" not in refused.stderr
 
 
 def test_ctrl_c_leaves_nothing(island: Island, stick: Path) -> None:

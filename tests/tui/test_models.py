@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,28 @@ def test_a_file_is_added_by_the_picker(
         await until(pilot, lambda: isinstance(app.screen, Picker))
         await pilot.press("escape")
         assert app.screen is page
+
+    drive(scenario, workspace, (120, 40))
+
+
+def test_a_folder_is_added_by_its_safetensors(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "mine.5"
+    shutil.copytree(nano(workspace, "nano-llama").parent, own)
+    monkeypatch.chdir(own)
+
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        page = await opened(app, pilot)
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(app.screen, Picker))
+        table = app.screen.query_one(Table)
+        await until(pilot, lambda: len(table.source))
+        table.go_to(own / "model.safetensors")
+        await pilot.press("enter")
+        added = workspace / "models" / "mine.5"
+        await until(pilot, lambda: page.table.key == added)
+        assert added.resolve() == own
 
     drive(scenario, workspace, (120, 40))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from localsel.bundle.installer.checking import MANIFEST, SUM, Refused, is_inside, verify
+from localsel.bundle.installer.checking import MANIFEST, SUM, Finding, Refused, is_inside, verify
 from tests.bundles import Damage, copy_of, manifest_of, sign
 
 EACH = int(os.environ.get("DAMAGES", "50"))
@@ -88,6 +92,40 @@ def test_an_empty_folder_does_not_belong(bundle: Path, tmp_path: Path) -> None:
     assert kinds(copy) == [("extra", "more")]
 
 
+@contextmanager
+def no_file_can_be_opened() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_manifest_that_the_disk_does_not_give_is_a_finding(bundle: Path) -> None:
+    with no_file_can_be_opened():
+        findings = verify(bundle)
+    assert findings == [
+        Finding("unreadable", MANIFEST, f"cannot be read: {os.strerror(errno.EMFILE)}")
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_a_finding(bundle: Path, tmp_path: Path) -> None:
+    """Deeper than a path may be long, which is refused to root, too."""
+    copy = copy_of(bundle, tmp_path)
+    name, here = "deep" * 50, os.open(copy, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    ((kind, path),) = kinds(copy)
+    assert kind == "unreadable"
+    assert path.startswith(f"{name}/{name}")
+    shutil.rmtree(copy)
+
+
 @pytest.mark.parametrize(
     "path", ["../out", "/etc/passwd", "a//b", "./a", "a/..", "", "a\\b", "c:x", "a\nb", "end."]
 )
@@ -147,6 +185,18 @@ import hashlib, sys
 content = open(sys.argv[1], "rb").read()
 print(hashlib.sha256(content).hexdigest() + "  manifest.json")
 """
+
+
+def test_a_place_for_damage_is_always_found(bundle: Path, tmp_path: Path) -> None:
+    """Among files that are empty, and names that are there in great letters, too."""
+    copy = copy_of(bundle, tmp_path)
+    for path in [path for path in copy.rglob("*") if path.is_file() and path.name != MANIFEST]:
+        path.write_bytes(b"")
+    (copy / "manifest.JSON").touch()
+    damage = Damage(copy, seed=1)
+    for _ in range(EACH):
+        assert damage.place("flip").name == damage.place("cut").name == MANIFEST
+        assert not damage.place("add").exists()
 
 
 def test_a_folder_of_something_else_is_no_bundle(tmp_path: Path) -> None:

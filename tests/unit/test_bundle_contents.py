@@ -43,9 +43,15 @@ def test_of_a_hugging_face_folder_goes_what_is_read_of_it(folder: Path) -> None:
     assert {item.licence for item in found.values()} == {"apache-2.0"}
 
 
-def test_a_link_into_itself_has_an_end(folder: Path) -> None:
-    (folder / "again").symlink_to(folder)
-    assert of_kind("model", Wanted(models=(folder,)))
+def test_a_link_into_itself_has_an_end_and_one_out_is_refused(tmp_path: Path) -> None:
+    own = Path(shutil.copytree(default_embedder(), tmp_path / "own"))
+    (own / "again").symlink_to(own)
+    found = of_kind("embedder", Wanted(embedders=(own,)))
+    assert found and not [path for path in found if "again" in path]
+    (tmp_path / "home").mkdir()
+    (own / "more").symlink_to(tmp_path / "home")
+    with pytest.raises(UsageError, match=r"own/more is a link to a folder outside of .*/own\."):
+        items(Wanted(embedders=(own,)))
 
 
 def test_an_embedder_goes_whole_so_that_its_vectors_stay_the_same(tmp_path: Path) -> None:
@@ -69,15 +75,24 @@ def test_own_weights_beside_them_in_a_checkout_are_carried(
     tmp_path: Path, selector: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "nano-llama").mkdir()
-    shutil.copy(selector, tmp_path / "mine.gguf")
     monkeypatch.setattr(contents, "resource", lambda kind: tmp_path)
-    assert list(of_kind("model", Wanted(models=(tmp_path / "mine.gguf",)))) == ["models/mine.gguf"]
+    for name in ("mine.gguf", "nano-mine.gguf"):
+        shutil.copy(selector, tmp_path / name)
+        found = of_kind("model", Wanted(models=(tmp_path / name,)))
+        assert list(found) == [f"models/{name}"]
 
 
 def test_a_name_that_localsel_has_itself_is_refused(tmp_path: Path, selector: Path) -> None:
     other = Path(shutil.copy(selector, tmp_path / "nano-gemma2.gguf"))
     with pytest.raises(UsageError, match="localsel has a nano-gemma2 of its own"):
         items(Wanted(models=(other,)))
+    # A folder's name has no ending that is cut off.
+    folder = Path(shutil.copytree(selector.parent, tmp_path / "nano-llama.5"))
+    assert f"models/{folder.name}/config.json" in of_kind("model", Wanted(models=(folder,)))
+
+
+def test_the_selectors_of_localsel_are_known_by_name() -> None:
+    assert {path.name for path in resource("models").glob("nano-*")} == set(contents.OWN)
 
 
 def test_own_prompts_go_along_and_localsels_stay_as_they_are(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -14,6 +15,7 @@ import pytest
 from localsel.bundle.contents import Wanted
 from localsel.bundle.installer.checking import MANIFEST, SUM, UNFINISHED, verify
 from localsel.errors import LocalselError, UsageError
+from localsel.stages.embed import default_embedder
 from tests.bundles import copy_of, make, manifest_of
 
 
@@ -103,6 +105,37 @@ def test_an_unfinished_manifest_leads_nowhere_else(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         make(folder)
     assert outside.read_text() == "mine"
+
+
+def test_whatever_is_written_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = set(), os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    folder = make(tmp_path / "bundle")
+    assert set(nodes(folder).values()) <= synced
+
+
+def test_a_folder_with_nothing_but_an_early_end_in_it_is_empty(tmp_path: Path) -> None:
+    (tmp_path / ".partial").mkdir()
+    assert verify(make(tmp_path)) == []
+
+
+def test_what_fat32_cannot_hold_is_said_before_anything_is_copied(tmp_path: Path) -> None:
+    said: list[str] = []
+    own = Path(shutil.copytree(default_embedder(), tmp_path / "own"))
+    with (own / "huge.bin").open("wb") as file:
+        file.truncate(2**32)  # a hole, which takes no room
+    wanted = Wanted(embedders=(own,))
+    with pytest.raises((KeyboardInterrupt, LocalselError)):
+        make(tmp_path / "bundle", wanted, say=said.append, tell=Stopping("wheels", 0))
+    fat = "FAT32 cannot hold embedders/own/huge.bin, which has 4 GiB or more; exFAT can."
+    assert said[1] == fat
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from localsel.bundle import pins as pinning
 from localsel.bundle.pins import Pin, pins
 from localsel.bundle.wheels import fetch, repack
 from localsel.errors import BackendError, LocalselError, UsageError
+from tests.bundles import no_index
 
 
 def names_of(chosen: list[Pin]) -> set[str]:
@@ -83,7 +84,10 @@ def install(wheel: Path, target: Path) -> None:
 
 
 def test_a_version_that_no_index_has_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(LocalselError, match=r"pip finds no click 0\.0\.12345, which") as raised:
+    with (
+        no_index(),
+        pytest.raises(LocalselError, match=r"pip finds no click 0\.0\.12345, which") as raised,
+    ):
         fetch(Pin("click", "0.0.12345"), tmp_path, portable=False)
     assert "PIP_FIND_LINKS" in raised.value.hint
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -58,10 +60,44 @@ def test_a_workspace_that_is_no_folder(tmp_path: Path) -> None:
 
 def test_every_backend_that_runs_a_model_is_looked_at() -> None:
     assert set(backends.names()) == set(BACKENDS.names) - {"scripted"}
-    found = {name: backends.backend(name) for name in ("llamacpp", "openai")}
+    found = {name: backends.backend(name) for name in backends.names()}
     assert found["llamacpp"].seen.startswith("llama-cpp-python ")
     assert all(each.what == name for name, each in found.items())
-    assert backends.vllm().state == "ok"
+    # It is never loaded, and that is said.
+    assert found["vllm"].state == "ok"
+    assert found["vllm"].seen == "not installed" or found["vllm"].seen.endswith(", not loaded")
+
+
+@pytest.mark.parametrize(
+    ("library", "look"),
+    [
+        ("httpx2", "backends.openai"),
+        ("transformers", "backends.transformers"),
+        ("torch", "backends.transformers"),
+        ("torch", "machine.gpu"),
+        ("llama_cpp", "backends.llamacpp"),
+    ],
+)
+def test_what_cannot_be_imported_is_a_failure(library: str, look: str, tmp_path: Path) -> None:
+    """One that is found before the real one, in a process of its own."""
+    (tmp_path / f"{library}.py").write_text("raise OSError('a part of it is missing')")
+    code = f"from localsel.health import backends, machine; print({look}())"
+    line = [sys.executable, "-P", "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, check=True)
+    assert "state='failure'" in done.stdout
+    assert "a part of it is missing" in done.stdout and "advice=''" not in done.stdout
+
+
+def test_folders_are_called_by_their_whole_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOCALSEL_MODELS", str(tmp_path / "shelf"))
+    (tmp_path / "shelf" / "judge-2.5").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "shelf" / "judge-2.5" / name).write_text("{}")
+    assert "judge-2.5" in places.models(tmp_path).seen.split(", ")
 
 
 def test_the_machine_is_described() -> None:

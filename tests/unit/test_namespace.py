@@ -6,6 +6,7 @@ one, what is shown is that nothing is half done, and that the reason is named.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from localsel import namespace
+from localsel.health import airgap
 from localsel.store import Store
 from tests.confining import can_confine, confined
 
@@ -155,5 +156,56 @@ def test_who_asks_a_server_outside_stays_outside() -> None:
     assert child("offline.seal()") == child(ENTERED)
 
 
-def test_this_process_was_never_asked() -> None:
-    assert namespace.standing().why.startswith("localsel was called by another program")
+def test_who_never_asked_stays_where_it_is() -> None:
+    line = [sys.executable, "-I", "-c", ENTER + TELL]
+    found = json.loads(subprocess.check_output(line, text=True))
+    assert (found["held"], found["moved"]) == (False, False)
+    assert found["why"].startswith("localsel was called by another program")
+
+
+def test_an_attempt_from_inside_finds_no_route(may_enter: bool) -> None:
+    code = ENTERED + "\nvalue = namespace.attempt() if namespace.standing().held else 101"
+    assert os.strerror(child(code)["value"]) == "Network is unreachable"
+
+
+# Loopback gets 192.0.2.2 beside its own address: the kernel then takes all of 192.0.2.0/24 for it.
+ROUTED = """
+import fcntl, socket, struct
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    address = struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton("192.0.2.2"))
+    fcntl.ioctl(asking, 0x8916, struct.pack("16s16s", b"lo:1", address))
+value = namespace.attempt()
+"""
+
+
+def test_a_namespace_with_a_route_does_not_pass_for_closed(may_enter: bool) -> None:
+    """With nobody behind it, the attempt is refused or times out: it has left all the same."""
+    if may_enter:
+        assert airgap.judged(child(f"{ENTERED}\n{ROUTED}")["value"]).state == "failure"
+    assert airgap.judged(errno.ENETUNREACH).state == "ok"
+    ways = [0, errno.ETIMEDOUT, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.EIO]
+    assert {airgap.judged(way).state for way in ways} == {"failure"}
+    assert "timed out" in airgap.judged(errno.ETIMEDOUT).seen
+
+
+@pytest.mark.parametrize("step", ["_step_in", "_map_names"])
+def test_a_child_never_goes_on_as_a_second_process(step: str) -> None:
+    """Whatever a step raises, with whoever called waiting for it further up."""
+    code = f"""
+def fail(*given):
+    raise RuntimeError("unforeseen")
+namespace.{step} = fail
+library = namespace.ctypes.CDLL(None)
+class Asked:
+    # As for people without privileges: only a user namespace is allowed.
+    unshare = staticmethod(lambda kinds: -1 if kinds == namespace.NEWNET else 0)
+if {step!r} == "_map_names":
+    namespace.ctypes.CDLL = lambda *given, **options: Asked
+try:
+    namespace.enter()
+except RuntimeError:
+    pass
+"""
+    found = child(code)
+    assert (found["held"], found["moved"]) == (False, False)
+    assert found["why"] == "the kernel refuses it: Input/output error"

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import requests
 
+from localsel.health import airgap
 from localsel.offline import (
     TOLD,
     VARIABLES,
@@ -29,6 +30,7 @@ from localsel.offline import (
     guard,
     is_local,
     set_variables,
+    told,
     told_of_all,
 )
 from localsel.refusals import NAMED
@@ -415,3 +417,16 @@ def test_the_variables_that_libraries_honour(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, "0")
     set_variables()
     assert {name: os.environ[name] for name in VARIABLES} == VARIABLES
+
+
+def test_a_guard_that_something_took_away_is_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with guard() as counter:
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "connect", lambda *given: None)
+            assert told(counter)["offline"]["guard"] is False
+            # Nothing is attempted then.
+            assert airgap.guard().state == "failure"
+        assert told(counter)["offline"]["guard"] is True
+        with guard() as other:
+            assert told(other)["offline"]["guard"] is True
+    assert told(counter)["offline"]["guard"] is False

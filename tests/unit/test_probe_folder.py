@@ -231,3 +231,79 @@ def test_a_missing_layer_is_never_drawn_at_random(folder: Path) -> None:
     save_file({key: np.array(array) for key, array in tensors.items() if key != name}, path)
     with pytest.raises(BackendError, match=f"lacks 1 of the weights .* {name}"):
         load(folder, 1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"num_nextn_predict_layers": 0},
+        {"intermediate_size": [352, 352, 176, 88]},
+        {"num_key_value_heads": [4, 2, 2, 4]},
+    ],
+)
+def test_a_sound_configuration_of_another_kind(values: dict[str, object], folder: Path) -> None:
+    before = probe_folder(folder)["shape"]
+    change(folder / "config.json", **values)
+    heads = values.get("num_key_value_heads", before["kv_heads"])
+    assert probe_folder(folder)["shape"] == {**before, "kv_heads": heads}
+
+
+@pytest.mark.parametrize("text", [None, {}])
+def test_a_text_config_that_says_nothing(text: object, folder: Path) -> None:
+    whole = probe_folder(folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"text_config": text}))
+    assert probe_folder(folder) == whole
+
+
+@pytest.mark.parametrize("away", ["num_attention_heads", "hidden_size"])
+def test_a_cache_is_never_guessed_at(away: str, folder: Path) -> None:
+    change(folder / "config.json", **{away: None, "head_dim": None, "num_key_value_heads": None})
+    facts = probe_folder(folder)
+    assert (facts["shape"], facts["layers"]) == (None, 4)
+
+
+def test_numbers_of_half_a_byte_are_counted_so(folder: Path) -> None:
+    before = probe_folder(folder)
+    path = folder / "model.safetensors"
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    end = len(raw) - 8 - length
+    small = {"dtype": "F4", "shape": [64], "data_offsets": [end, end + 32]}
+    text = json.dumps(json.loads(raw[8 : 8 + length]) | {"small": small}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :] + bytes(32))
+    after = probe_folder(folder)
+    assert after["weights_bytes"] - before["weights_bytes"] == 32
+    assert after["parameters"] - before["parameters"] == 64
+
+
+@pytest.fixture
+def parts(folder: Path) -> Path:
+    """A folder with the parts of a tokenizer, from before tokenizer.json."""
+    model = json.loads((folder / "tokenizer.json").read_text())["model"]
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    pairs = (each if isinstance(each, str) else " ".join(each) for each in model["merges"])
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(pairs) + "\n")
+    # That class would otherwise add a token for what is unknown.
+    own = {"tokenizer_class": "GPT2Tokenizer", "unk_token": "<|end_of_text|>"}
+    change(folder / "tokenizer_config.json", **own)
+    return folder
+
+
+def test_a_tokenizer_in_parts_is_read_too(parts: Path) -> None:
+    facts = probe_folder(parts)
+    assert facts["vocabulary"] == 3072
+    assert facts["special_tokens"]["eos"] == {"id": 4, "text": "<|eot_id|>"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("vocab.json", "[", "has no tokenizer that can be read"),
+        ("tokenizer.model", "none", "has no tokenizer that can be read"),
+    ],
+)
+def test_parts_that_are_none_are_refused(name: str, content: str, said: str, parts: Path) -> None:
+    (parts / name).write_text(content)
+    assert said in refusal(parts)

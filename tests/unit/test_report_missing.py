@@ -180,6 +180,18 @@ def test_numbers_that_are_none_are_left_out() -> None:
     assert "nan" not in said(_numberless(comparison(2))).lower().split()
 
 
+def test_offline_is_said_only_where_it_is_known() -> None:
+    told = {**comparison(2), "connections_attempted": 0, "connections_refused": []}
+    claim, held = "everything was made on this machine", {"guard": True, "allowed": []}
+    assert claim in said({**told, "offline": held})
+    for other in (None, {**held, "guard": False}):
+        words = said({**told, "offline": other})
+        assert "0 connections were attempted." in words and claim not in words
+    reached = [{"to": "<b>ollama:11434", "by": "httpcore", "how": "connect", "times": 9}]
+    words = said({**told, "offline": {**held, "allowed": reached}})
+    assert "Let through, as was asked for: <b>ollama:11434." in words and claim not in words
+
+
 def test_reasons() -> None:
     told = comparison(2)
     _imported(told)

@@ -388,6 +388,14 @@ def test_a_file_beside_the_data_sends_them_nowhere(write_beside: Write) -> None:
     assert gather({}, None, path)["allow_host"].value == "gpu.lan"
 
 
+@pytest.mark.parametrize("model", ["http://127.0.0.1:8000", "HTTPS://localhost/v1#one"])
+def test_a_file_beside_the_data_names_no_server(write_beside: Write, model: str) -> None:
+    path = write_beside(f'model = "{model}"')
+    with pytest.raises(UsageError, match="names a server"):
+        gather({}, path.parent / "pool.jsonl")
+    assert gather({}, None, path)["model"].value == model
+
+
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"seed = 1\nseed = 2"])
 def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "localsel.toml"

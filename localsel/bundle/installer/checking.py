@@ -95,8 +95,11 @@ def read_manifest(folder: Path) -> tuple[dict[str, Any], list[Finding]]:
     for name in (MANIFEST, SUM):
         if not stat.S_ISREG((folder / name).lstat().st_mode):
             return {}, [Finding("link", name, "not a real file")]
-    content = (folder / MANIFEST).read_bytes()
-    if (folder / SUM).read_bytes() != sum_line(content):
+    try:
+        content, line = ((folder / name).read_bytes() for name in (MANIFEST, SUM))
+    except OSError as error:
+        return {}, [_unreadable(MANIFEST, error)]
+    if line != sum_line(content):
         said = f"does not agree with {SUM}: one of the two was changed"
         return {}, [Finding("changed", MANIFEST, said)]
     return _checked(content)
@@ -139,13 +142,14 @@ def verify(folder: Path, tell: Callable[[str, int, int], None] = silent) -> list
     Raises:
         Refused: nothing there is a bundle.
     """
-    try:
-        manifest, findings = read_manifest(folder)
-        there = files_of(folder)
-    except OSError as error:
-        raise Refused(f"{error.filename or folder} cannot be read: {error.strerror}.") from error
+    manifest, findings = read_manifest(folder)
     if findings:
         return findings
+    try:
+        there = files_of(folder)
+    except OSError as error:
+        where = os.path.relpath(os.fsdecode(error.filename or folder), folder)
+        return [_unreadable(Path(where).as_posix(), error)]
     wanted = {each["path"]: each for each in manifest["files"]}
     links = [
         path for path, is_real in there.items() if not is_real and (folder / path).is_symlink()
@@ -184,5 +188,9 @@ def _look(path: Path, wanted: dict[str, Any], heard: Callable[[int], None]) -> l
     except (FileNotFoundError, NotADirectoryError):
         return [Finding("missing", name, "missing")]
     except OSError as error:
-        return [Finding("unreadable", name, f"cannot be read: {error.strerror}")]
+        return [_unreadable(name, error)]
     return []
+
+
+def _unreadable(name: str, error: OSError) -> Finding:
+    return Finding("unreadable", name, f"cannot be read: {error.strerror or error}")

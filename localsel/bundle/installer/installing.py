@@ -31,7 +31,8 @@ def install(
     Raises:
         Refused: the target is in use, the bundle is not sound or not for here, or a step fails.
     """
-    folder, target = folder.resolve(), target.resolve()
+    # Unlike Path.resolve, it takes links that lead in a circle as they are.
+    folder, target = Path(os.path.realpath(folder)), Path(os.path.realpath(target))
     read_manifest(folder)
     _refuse_target(folder, target)
     if findings := verify(folder, tell):
@@ -58,7 +59,7 @@ def _refuse_target(folder: Path, target: Path) -> None:
     if folder in [target, *target.parents]:
         raise Refused(f"{target} lies in the bundle.", "Choose a --target outside of it.", 2)
     try:
-        inside = os.listdir(target) if target.exists() else []
+        inside = os.listdir(target) if os.path.lexists(target) else []
     except OSError as error:
         raise Refused(f"{target} cannot be used: {error.strerror}.", code=2) from error
     # What was left of an installation that was killed is no one's.
@@ -72,14 +73,21 @@ def _refuse_little_space(folder: Path, files: dict[str, Any], target: Path) -> N
     for path, each in files.items():
         needed += each["size"] if each["kind"] in PLACES else 0
         if each["kind"] == "wheel":
-            with zipfile.ZipFile(folder / path) as wheel:
-                needed += sum(member.file_size for member in wheel.infolist())
-    there = next(each for each in target.parents if each.exists())
+            needed += _unpacked(folder / path)
+    there = next(each for each in [target, *target.parents] if each.exists())
     free = shutil.disk_usage(there).free
     needed += needed // 5
     if free < needed:
         said = f"{there} has {amount(free)} free, where {amount(needed)} are needed."
         raise Refused(said, "Choose another --target.")
+
+
+def _unpacked(wheel: Path) -> int:
+    try:
+        with zipfile.ZipFile(wheel) as packed:
+            return sum(member.file_size for member in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise Refused(f"{wheel} is no wheel.", "Make the bundle again.", 3) from error
 
 
 def _fill(

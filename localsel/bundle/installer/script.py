@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from .checking import Refused, verify
 from .installing import install
@@ -24,16 +25,22 @@ def main(folder: Path) -> int:
     try:
         if given.verify:
             lines = [f"{each.path}: {each.said}" for each in verify(folder, teller())]
-            print(*lines or ["The bundle is sound, and made for this machine."], sep="\n")
+            show(lines or ["The bundle is sound, and made for this machine."])
             return 3 if lines else 0
-        print(*install(folder, given.target, teller()), sep="\n")
+        show(install(folder, given.target, teller()))
     except Refused as error:
-        print(f"install.py: {error}", file=sys.stderr)
+        show([f"install.py: {error}"], sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("install.py: stopped; nothing is left of it.", file=sys.stderr)
         return 130
     return 0
+
+
+def show(lines: list[str], out: TextIO | None = None) -> None:
+    """Names are others' words: what a terminal would obey, or cannot write, is a question mark."""
+    for line in lines:
+        print("".join(each if each.isprintable() else "?" for each in line), file=out)
 
 
 def teller() -> Callable[[str, int, int], None]:

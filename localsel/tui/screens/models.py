@@ -57,7 +57,7 @@ class ModelsPage(Page):
 
     def body(self) -> ComposeResult:
         with Container(id="sides"):
-            yield Models(COLUMNS, "No selectors here. Press a to add a GGUF file.", id="models")
+            yield Models(COLUMNS, "No selectors here. Press a to add one.", id="models")
             yield Sheet(id="card")
 
     def on_mount(self) -> None:
@@ -166,10 +166,13 @@ class ModelsPage(Page):
     def action_add(self) -> None:
         from localsel.tui.widgets.picking import Picker, is_weights
 
-        self.app.push_screen(Picker("Add a GGUF file", Path.cwd(), is_weights), self._picked)
+        self.app.push_screen(Picker("Add a model", Path.cwd(), is_weights), self._picked)
 
     def _picked(self, path: Path | None) -> None:
+        from localsel.tui.widgets.picking import model_of
+
         if path:
+            path = model_of(path)
             self.notify(visible(f"Checking {path.name}…"), markup=False)
             self.later(partial(self._add, path), f"add {path}")
 
@@ -182,7 +185,7 @@ class ModelsPage(Page):
             return
         self.notify(visible(ended.words), markup=False)
         self.show()
-        added = (each for each in self._sizes if model_name(each) == path.stem)
+        added = (each for each in self._sizes if model_name(each) == model_name(path))
         self.table.go_to(next(added, None))
 
     def action_new(self) -> None:

@@ -30,7 +30,7 @@ from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import PATHS, Field
 from localsel.tui.widgets.forecast import Forecast
 from localsel.tui.widgets.keys import Keys
-from localsel.tui.widgets.picking import Picker, is_data, is_weights
+from localsel.tui.widgets.picking import Picker, is_data, is_weights, model_of
 from localsel.tui.widgets.selectors import OTHER, Selectors, known, named
 from localsel.tui.widgets.table import Table
 
@@ -238,7 +238,7 @@ class StartScreen(Screen[None]):
 
     def _picked_model(self, path: Path | None) -> None:
         if path:
-            self.query_one(Selectors).add(str(path))
+            self.query_one(Selectors).add(str(model_of(path)))
 
     def _picked(self, field: Field, path: Path | None) -> None:
         """Puts a file into a field; where there may be several it joins them."""

@@ -22,7 +22,7 @@ POOLS = (
 EMPTY = {
     "runs": "No runs yet. Press n to start one, d for the demo, i to import one.",
     "pools": "No data yet: a run reads it.",
-    "models": "No models here. Press 7 to add one; a new run takes any GGUF file.",
+    "models": "No models here. Press 7 to add one; a new run takes any model.",
 }
 MODELS = (Column("models"), Column("MiB", 11, right=True), Column("file"))
 

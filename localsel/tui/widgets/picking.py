@@ -31,8 +31,13 @@ def is_data(path: Path) -> bool:
 
 
 def is_weights(path: Path) -> bool:
-    """Whether a file's name says that it is a model."""
-    return path.name.lower().endswith(".gguf")
+    """Whether a file's name says that it is a model, or the weights of the folder it is in."""
+    return path.name.lower().endswith((".gguf", ".safetensors"))
+
+
+def model_of(path: Path) -> Path:
+    """What is named by a file that was taken: safetensors are part of their folder."""
+    return path.parent if path.name.lower().endswith(".safetensors") else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from localsel.stages.report.plots.series import Lineup
 from localsel.stages.report.sections.parts import row, say, table
 from localsel.stages.report.texts import visible
 
+NONE = "0 connections were attempted."
 READING = "Two selectors with the same checksum are the same weights."
 
 
 def record(comparison: Mapping[str, Any], who: Lineup) -> Section:
     refused = entries(comparison, "connections_refused")
-    blocks: list[Block] = say(_connections(comparison.get("connections_attempted"), refused))
+    attempted = comparison.get("connections_attempted")
+    blocks: list[Block] = say(_connections(attempted, refused, comparison.get("offline")))
     blocks += _facts("Plan", comparison.get("plan"))
     blocks += _facts("Settings", comparison.get("settings"))
     blocks += _facts("Versions", comparison.get("versions"))
@@ -36,14 +38,21 @@ def record(comparison: Mapping[str, Any], who: Lineup) -> Section:
     return Section("record", "How it was made", tuple(blocks or nothing))
 
 
-def _connections(attempted: object, refused: Iterable[Mapping[str, Any]]) -> str:
+def _connections(attempted: object, refused: Iterable[Mapping[str, Any]], offline: object) -> str:
+    """What was attempted; offline is said only of whoever was held, and let nobody through."""
+    held = offline if isinstance(offline, Mapping) else {}
+    reached = ", ".join(visible(each.get("to"), 80) for each in entries(held, "allowed"))
+    through = f" Let through, as was asked for: {reached}." if reached else ""
     if not isinstance(attempted, int) or isinstance(attempted, bool):
         return ""
     if attempted == 0:
-        return "0 connections were attempted: everything was made on this machine, offline."
+        if held.get("guard") is True and not held.get("allowed"):
+            return "0 connections were attempted: everything was made on this machine, offline."
+        return f"No other connection was attempted.{through}" if reached else NONE
     tried = "connection was" if attempted == 1 else "connections were"
     named = [f"{visible(each.get('by'), 80)} to {visible(each.get('to'), 80)}" for each in refused]
-    return f"{attempted:,} {tried} attempted, and refused{': ' * bool(named)}{', '.join(named)}."
+    whom = f": {', '.join(named)}" if named else ""
+    return f"{attempted:,} {tried} attempted, and refused{whom}.{through}"
 
 
 def _facts(title: str, values: object) -> list[Block]:
