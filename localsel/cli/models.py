@@ -100,6 +100,8 @@ def lines(card: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         match name, value:
             case _, None:
                 continue
+            case "mebibytes", _:
+                yield "size", f"{value:,.1f} MiB"
             case "special_tokens", _:
                 for short, token in value.items():
                     if token:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ from tests.strangers import Stranger, serving
 MODELS = Path(__file__).parents[2] / "models"
 TEMPLATE = find_template("published")
 CONTEXT = 1536
+QUERIES = int(os.environ.get("SERVER_QUERIES", 30))
 
 
 def prompt_of(size: int, quota: int = 1) -> Prompt:
@@ -295,7 +297,7 @@ def asks(count: int) -> list[Ask]:
 
 def test_it_answers_as_llamacpp_does(backend: OpenAIBackend, gguf: Path) -> None:
     assert backend.facts["constraint"] == "grammar"
-    wanted, apart = asks(30), 0
+    wanted, apart = asks(QUERIES), 0
     with closing(AsOneText(load(gguf, CONTEXT, 1), CONTEXT)) as own:
         for ask, one, other in zip(wanted, own.choose(wanted), backend.choose(wanted), strict=True):
             assert isinstance(one, Choice) and isinstance(other, Choice), (one, other)
@@ -305,7 +307,7 @@ def test_it_answers_as_llamacpp_does(backend: OpenAIBackend, gguf: Path) -> None
             if one.positions == other.positions:
                 assert np.abs(np.exp(one.scores) - np.exp(other.scores)).max() < 0.01
             apart += one.positions != other.positions
-    assert apart <= 1
+    assert apart <= max(1, 0.02 * QUERIES)
 
 
 def test_control_tokens_of_an_instruction_stay_text(backend: OpenAIBackend, gguf: Path) -> None:
