@@ -130,7 +130,7 @@ def test_this_machine_and_its_embedder(workspace: Path) -> None:
         await pilot.press("m")
         await until(pilot, lambda: "✓ embedder     sentence-transformers" in screen_text(app))
         assert "✓ guard" in screen_text(app)
-        assert "Looked for GGUF files in" in screen_text(app)
+        assert "Looked for models in" in screen_text(app)
         await pilot.press("g", "G", "enter")
         assert "Looking at this machine…" in screen_text(app)
         await until(pilot, lambda: "✓ embedder" in screen_text(app))
