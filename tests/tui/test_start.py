@@ -20,6 +20,7 @@ from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import Field, default_of, wrong
 from localsel.tui.widgets.forecast import Forecast
+from localsel.tui.widgets.leaving import was_left
 from localsel.tui.widgets.paths import Completing, completed, expanded
 from localsel.tui.widgets.picking import Picker, in_units
 from localsel.tui.widgets.selectors import Selectors
@@ -196,6 +197,20 @@ def test_settings_beside_the_data_are_what_holds_while_nothing_is_typed(
         assert isinstance(app.screen, Page)
 
     fill(filling, home, data)
+
+
+def test_a_form_that_is_left_while_it_still_asks_ends_nothing(home: Path) -> None:
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        for tenths in range(6):
+            form = StartScreen(app.desk, None)
+            await app.push_screen(form)
+            assert not was_left(form)
+            await pilot.pause(tenths / 10)
+            await pilot.press("escape")
+            await until(pilot, lambda form=form: was_left(form))
+        await pilot.pause(1)
+
+    drive(scenario, home)
 
 
 @pytest.mark.parametrize(("key", "up"), [("escape", "workspace"), ("3", "clusters"), ("q", "")])

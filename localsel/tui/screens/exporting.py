@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from localsel.printable import visible
 from localsel.tui.child import command
 from localsel.tui.desk import Desk
+from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.paths import expanded
 
 FORMS = {
@@ -89,7 +90,7 @@ class Exporting(ModalScreen[str]):
 
     def action_write(self, force: bool) -> None:
         self._say(f"Writing {self.form} …")
-        self.run_worker(self._write(force), group="write", exclusive=True)
+        run_while_up(self, self._write, force, group="write")
 
     async def _write(self, force: bool) -> None:
         path = str(expanded(self.query_one(Input).value))

@@ -16,6 +16,7 @@ from localsel.errors import LocalselError
 from localsel.printable import visible, visible_lines
 from localsel.tui.desk import Desk
 from localsel.tui.widgets.bars import bar
+from localsel.tui.widgets.leaving import run_while_up
 from localsel.wording import counted
 
 SURE = 0.05
@@ -45,7 +46,7 @@ class Score(ModalScreen[None]):
             yield Static("Counting…")
 
     def on_mount(self) -> None:
-        self.run_worker(self._count())
+        run_while_up(self, self._count)
 
     async def _count(self) -> None:
         try:

@@ -30,6 +30,7 @@ from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import PATHS, Field
 from localsel.tui.widgets.forecast import Forecast
 from localsel.tui.widgets.keys import Keys
+from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.picking import Picker, is_data, is_weights, model_of
 from localsel.tui.widgets.selectors import OTHER, Selectors, known, named
 from localsel.tui.widgets.table import Table
@@ -100,8 +101,8 @@ class StartScreen(Screen[None]):
             self.query_one(DataFile).path = str(self.data)
         self.query_one("#models" if self.data else "#field-data Input").focus()
         self._hear_settings()
-        self.run_worker(self._hear_models())
-        self.run_worker(self._hear_methods())
+        run_while_up(self, self._hear_models)
+        run_while_up(self, self._hear_methods)
 
     # What there is to choose from
 

@@ -18,6 +18,7 @@ from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui.desk import Desk
 from localsel.tui.widgets.fields import Field
+from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.mapping import Roles, rows_of
 from localsel.tui.widgets.paths import expanded
 from localsel.tui.widgets.table import Table
@@ -92,7 +93,7 @@ class DataFile(Vertical):
         self._timer = self.set_timer(STILL, self._look)
 
     def _look(self) -> None:
-        self.run_worker(self._preview(self.path, self.mapping), group="preview", exclusive=True)
+        run_while_up(self, self._preview, self.path, self.mapping, group="preview")
 
     async def _preview(self, path: str, mapping: str) -> None:
         if not self.is_there:

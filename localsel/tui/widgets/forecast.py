@@ -17,6 +17,7 @@ from localsel.events import Event
 from localsel.printable import visible
 from localsel.tui.commands import shown
 from localsel.tui.rehearsing import Plans, costs, doing, plans_in, rehearse, shape
+from localsel.tui.widgets.leaving import run_while_up
 
 STILL = 0.8
 """Seconds without a change before a plan is made."""
@@ -87,7 +88,7 @@ class Forecast(Vertical):
         self.workers.cancel_group(self, "plan")
 
     def _plan(self) -> None:
-        self.run_worker(self._rehearse(self.line), group="plan", exclusive=True)
+        run_while_up(self, self._rehearse, self.line, group="plan")
 
     async def _rehearse(self, line: tuple[str, ...]) -> None:
         since = time.monotonic()

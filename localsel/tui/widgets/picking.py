@@ -18,6 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from localsel.printable import visible
+from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 DATA = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -83,7 +84,7 @@ class Picker(ModalScreen[Path | None]):
 
     def walk(self, folder: Path, came_from: Path | None = None) -> None:
         """Turns to another folder; the cursor goes to where one came from."""
-        self.run_worker(self._walk(folder, came_from), exclusive=True, group="walk")
+        run_while_up(self, self._walk, folder, came_from, group="walk")
 
     async def _walk(self, folder: Path, came_from: Path | None) -> None:
         try:
