@@ -164,6 +164,11 @@ def screen_text(app: Localsel) -> str:
     return "\n".join(strip.text.rstrip() for strip in strips)
 
 
+def told(app: Localsel) -> str:
+    """The notes that are up, whole: on the screen they are wrapped."""
+    return "\n".join(each.message for each in app._notifications)
+
+
 async def turned_to(
     app: Localsel, pilot: Pilot[None], name: str, runs: Sequence[str], **place: Any
 ) -> Page:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from localsel.tui.app import Localsel
 from localsel.tui.screens import SCREENS
 from localsel.tui.widgets.help import Help
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, told, until
 
 IN_PLACE = ("review", "models")
 
@@ -40,9 +40,8 @@ def test_what_cannot_be_read_is_said_once(name: str, workspace: Path) -> None:
         for _ in range(3):
             page.look_again()
             await pilot.pause()
-        notes = "".join(each.message for each in app._notifications)
         # Review says it in place of its picks, and selectors are no part of the workspace.
-        assert app.is_running and notes.count("cannot be read") == (name not in IN_PLACE)
+        assert app.is_running and told(app).count("cannot be read") == (name not in IN_PLACE)
         await until(pilot, lambda: name != "review" or "The workspace /" in screen_text(app))
 
     drive(scenario, workspace)

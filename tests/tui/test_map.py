@@ -15,13 +15,13 @@ from localsel.records import Change
 from localsel.review import change
 from localsel.store import Store
 from localsel.tui.app import Localsel
-from localsel.tui.atlas import Atlas, Party
+from localsel.tui.atlas import Atlas
 from localsel.tui.dots import Cloud
 from localsel.tui.legend import WAYS, entries, paint
 from localsel.tui.messages import Look
 from localsel.tui.screens.map import MapPage
 from localsel.tui.subject import Subject
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, told, until
 
 
 def judged(home: Path) -> list[dict[str, Any]]:
@@ -327,23 +327,18 @@ def test_a_run_whose_pool_has_no_vectors_says_so(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
-def test_a_workspace_that_goes_while_the_map_is_made_ends_nothing(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("key", ["right", "c"])
+def test_a_workspace_that_goes_while_the_map_is_looked_at_ends_nothing(
+    workspace: Path, key: str
 ) -> None:
-    read = MapPage._selections
-
-    async def read_and_close(page: MapPage, atlas: Atlas) -> tuple[Party, ...]:
-        parties = await read(page, atlas)
-        page.desk.store.close()
-        return parties
-
-    monkeypatch.setattr(MapPage, "_selections", read_and_close)
-
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
-        await up(app, pilot, judged(workspace)[0]["run"])
-        await until(pilot, lambda: [each for each in app._notifications if each.message])
-        (told,) = [each.message for each in app._notifications]
-        assert app.is_running and "cannot be read" in told
+        page = await up(app, pilot, judged(workspace)[0]["run"])
+        await until(pilot, lambda: page.atlas and page.canvas.point is not None)
+        page.desk.store.close()
+        await pilot.press(key)
+        await until(pilot, lambda: told(app))
+        assert app.is_running
+        assert "cannot be read" in told(app)
 
     drive(scenario, workspace)
 

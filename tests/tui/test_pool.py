@@ -16,7 +16,7 @@ from localsel.tui.app import Localsel
 from localsel.tui.screens.pool import PoolScreen
 from localsel.tui.widgets.filtering import Filtering
 from localsel.tui.widgets.rows import RowsTable
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, told, until
 
 ROWS, TWIN, BROKEN = 50_000, 7, 20_000
 
@@ -59,7 +59,7 @@ def test_a_pool_that_is_gone_is_said(tmp_path: Path) -> None:
         screen = PoolScreen(app.desk, "none")
         await app.push_screen(screen)
         await until(pilot, lambda: app.screen is app.page("workspace"))
-        assert "This pool was removed meanwhile." in [each.message for each in app._notifications]
+        assert "This pool was removed meanwhile." in told(app)
 
     drive(scenario, tmp_path / "new")
 
@@ -122,7 +122,7 @@ def test_a_search_finds_all_and_n_goes_on(large: Path) -> None:
         await until(pilot, lambda: table.key == 20005)
         await pilot.press("N", "N", "N")
         await until(pilot, lambda: table.key == 5)
-        assert "No other row has" in " ".join(str(each.message) for each in app._notifications)
+        assert "No other row has" in told(app)
 
     drive(scenario, large)
 

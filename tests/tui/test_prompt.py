@@ -27,7 +27,7 @@ from localsel.tui.widgets.picking import Picker
 from localsel.tui.widgets.rendered import Rendered
 from localsel.tui.widgets.table import Table
 from tests.conftest import Finished
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, told, until
 
 
 def a_run(home: Path) -> dict[str, Any]:
@@ -239,7 +239,7 @@ def test_another_file_can_be_picked_and_a_broken_one_is_said(tmp_path: Path) -> 
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         page = await alone(app, pilot)
         # On a busy machine a key can take longer than a note stays.
-        app.NOTIFICATION_TIMEOUT = 120
+        app.NOTIFICATION_TIMEOUT = 1000
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, Choosing))
         assert "broken" in screen_text(app)
@@ -247,7 +247,7 @@ def test_another_file_can_be_picked_and_a_broken_one_is_said(tmp_path: Path) -> 
         await until(pilot, lambda: isinstance(app.screen, Picker))
         await until(pilot, lambda: "broken.toml" in screen_text(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "has to define" in screen_text(app))
+        await until(pilot, lambda: "has to define" in told(app))
         assert page.reference == "published"
 
     drive(scenario, tmp_path / "empty")

@@ -30,7 +30,7 @@ from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.table import Table
 from localsel.tui.widgets.writing import Writing
 from tests.conftest import Command
-from tests.tui.conftest import Scenario, drive, screen_text, until
+from tests.tui.conftest import Scenario, drive, screen_text, told, until
 
 
 def run_of(home: Path, asks: bool = True) -> dict[str, Any]:
@@ -60,10 +60,6 @@ def several(tmp_path: Path, blocker: Path, embedded: Path, example_pool: Path) -
     )
     assert ran.code == 0, ran.stderr
     return home
-
-
-def toasts(app: Localsel) -> str:
-    return "\n".join(each.message for each in app._notifications)
 
 
 async def opened(app: Localsel, pilot: Pilot[None], asks: bool = True) -> ReviewPage:
@@ -96,7 +92,7 @@ def test_accepting_marks_the_pick_and_stays(workspace: Path) -> None:
         assert "40 picks: 1 accepted" in screen_text(app)
         assert "✓ accepted" in screen_text(app)
         await pilot.press("a")
-        assert f"Row {first} is accepted already." in toasts(app)
+        assert f"Row {first} is accepted already." in told(app)
 
     drive(scenario, workspace)
 
@@ -119,15 +115,15 @@ def test_a_ban_says_who_takes_the_place_and_undo_says_who_is_back(workspace: Pat
         await pilot.press("b")
         made = now(page).changes[-1]
         assert (made.kind, made.row) == ("ban", out)
-        assert f"Row {out} is banned. Row {made.other} of the same cluster" in toasts(app)
+        assert f"Row {out} is banned. Row {made.other} of the same cluster" in told(app)
         assert page.table.cursor == 2 and row(page.table) == made.other
         assert "1 banned" in screen_text(app) and "chosen by hand" in screen_text(app)
         await pilot.press("g", "u")
         assert now(page).changes == ()
-        assert f"Row {made.other} is out, row {out} is back." in toasts(app)
+        assert f"Row {made.other} is out, row {out} is back." in told(app)
         assert row(page.table) == out
         await pilot.press("u")
-        assert "there is nothing to undo" in toasts(app)
+        assert "there is nothing to undo" in told(app)
 
     drive(scenario, workspace)
 
@@ -164,7 +160,7 @@ def test_a_swap_takes_any_row_by_its_number(workspace: Path) -> None:
         await pilot.press("x", "r")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await pilot.press(*"999999", "enter")
-        await until(pilot, lambda: "There is no row 999999" in toasts(app))
+        await until(pilot, lambda: "There is no row 999999" in told(app))
         await pilot.press("x", "r")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await pilot.press(*str(other), "enter")
@@ -289,8 +285,8 @@ def test_an_answer_that_is_refused_is_not_lost(workspace: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Writing))
         with closing(Store(workspace)) as store, store.lock(page.run["run"]):
             await pilot.press(*"begun", "ctrl+s")
-            await until(pilot, lambda: "Your text is not lost" in toasts(app))
-        assert "Another process is working on run" in toasts(app)
+            await until(pilot, lambda: "Your text is not lost" in told(app))
+        assert "Another process is working on run" in told(app)
         assert page.unsaved and not now(page).changes
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, Writing))
@@ -314,7 +310,7 @@ def test_the_screen_lives_while_a_change_waits(workspace: Path) -> None:
                 beats += 1
         await pressed
         assert beats > 10, "the loop went round while it waited"
-        assert "cannot be written: database is locked." in toasts(app)
+        assert "cannot be written: database is locked." in told(app)
         await pilot.press("a")
         assert len(now(page).accepted) == 1
 
@@ -375,7 +371,7 @@ def test_its_cluster_and_the_other_run(workspace: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         page = await opened(app, pilot)
         await pilot.press("r")
-        assert "No other run is looked at." in toasts(app)
+        assert "No other run is looked at." in told(app)
         one, two = run_of(workspace), run_of(workspace, asks=False)
         named = (one["run"], two["run"])
         app.post_message(Look(replace(app.desk.subject, runs=named)))
@@ -383,7 +379,7 @@ def test_its_cluster_and_the_other_run(workspace: Path) -> None:
         await until(pilot, lambda: app.desk.subject.runs == named[::-1])
         assert f"{two['settings']['method']} {two['run']}" in screen_text(app)
         await pilot.press("c")
-        assert "belongs to no cluster" in toasts(app)
+        assert "belongs to no cluster" in told(app)
         await pilot.press("r")
         await until(pilot, lambda: app.desk.subject.runs == named)
         await pilot.press("j", "c")
@@ -430,12 +426,12 @@ def test_a_run_without_queries(workspace: Path) -> None:
         page = await opened(app, pilot, asks=False)
         out = row(page.table)
         await pilot.press("B")
-        assert "asked no queries" in toasts(app)
+        assert "asked no queries" in told(app)
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, SwapScreen))
         assert "Press r to name any row by its number." in screen_text(app)
         await pilot.press("escape", "b")
-        assert f"Row {out} is banned. The selection is one smaller." in toasts(app)
+        assert f"Row {out} is banned. The selection is one smaller." in told(app)
         assert "39 picks" in screen_text(app)
 
     drive(scenario, workspace)
@@ -514,7 +510,7 @@ def test_choosing_under_the_cursor_passing_and_taking_back(workspace: Path) -> N
     async def check(app: Localsel, pilot: Pilot[None], screen: BlindScreen) -> None:
         first = screen.asked
         await pilot.press("u")
-        assert "Nothing was chosen yet." in toasts(app)
+        assert "Nothing was chosen yet." in told(app)
         await pilot.press("s")
         second = screen.asked
         assert second and second != first
@@ -558,7 +554,7 @@ def test_what_was_taken_back_elsewhere_is_not_asked_again(workspace: Path) -> No
         with closing(Store(workspace)) as store:
             blind.forget(store, run_of(workspace), first.query)
         await pilot.press("u")
-        assert "Nothing was chosen in query" in toasts(app)
+        assert "Nothing was chosen in query" in told(app)
         assert first not in screen.waiting and screen.made == []
 
     drive(blindly(check), workspace)
@@ -583,10 +579,10 @@ def test_neither_more_nor_less_than_asked(several: Path) -> None:
         asked = screen.asked
         assert asked and asked.quota > 1
         await pilot.press("enter")
-        assert f"asks for {asked.quota} rows, each once; 0 given." in toasts(app)
+        assert f"asks for {asked.quota} rows, each once; 0 given." in told(app)
         await pilot.press(*LETTERS[: asked.quota + 1])
         assert screen.chosen == list(asked.rows[: asked.quota])
-        assert f"asks for {asked.quota} candidates: take one out first." in toasts(app)
+        assert f"asks for {asked.quota} candidates: take one out first." in told(app)
         await pilot.press("enter")
         assert chosen_in(several) == {asked.query: asked.rows[: asked.quota]}
 

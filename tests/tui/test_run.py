@@ -24,7 +24,7 @@ from localsel.tui.subject import Subject
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.table import Table
 from tests.conftest import Command
-from tests.tui.conftest import drive, open_app, screen_text, until
+from tests.tui.conftest import drive, open_app, screen_text, told, until
 
 SHORT = ("--query-size=14", "--threads=1")
 # Enough questions for some tens of seconds.
@@ -86,15 +86,10 @@ def shown(app: Localsel) -> str:
     return page.standing.run
 
 
-def said(app: Localsel) -> str:
-    """The toasts that are up."""
-    return "\n".join(each.message for each in app._notifications)
-
-
 def test_a_run_is_watched_to_its_end(home: Path, example_pool: Path, selector: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         run = await begin(app, pilot, line_of(example_pool, selector, *SHORT))
-        await until(pilot, lambda: f"Run {run} is done." in said(app))
+        await until(pilot, lambda: f"Run {run} is done." in told(app))
         await until(pilot, lambda: "✓ finished" in screen_text(app))
         await until(pilot, lambda: "Chose 20 of 485 instructions" in screen_text(app))
         assert app.desk.subject.runs == (run,)
@@ -104,7 +99,7 @@ def test_a_run_is_watched_to_its_end(home: Path, example_pool: Path, selector: P
         await until(pilot, lambda: isinstance(app.screen, Dialog))
         assert "485 instructions." in screen_text(app)
         await pilot.press("y")
-        await until(pilot, lambda: "Copied the log." in said(app))
+        await until(pilot, lambda: "Copied the log." in told(app))
         assert "485 instructions." in app.clipboard
 
     drive(scenario, home)
@@ -117,10 +112,10 @@ def test_a_killed_run_says_so_and_goes_on(home: Path, example_pool: Path, select
         assert "▶ choose" in shows and "spent" in shows
         os.kill(pid_of(home, run), signal.SIGKILL)
         says = f"Run {run} was killed (SIGKILL), as it happens when memory runs out."
-        await until(pilot, lambda: says in said(app))
+        await until(pilot, lambda: says in told(app))
         state, kept = stored(home, run)
         assert state == "interrupted" and kept >= 5
-        assert f" {kept:,} of " in said(app) and "Press r to go on." in said(app)
+        assert f" {kept:,} of " in told(app) and "Press r to go on." in told(app)
         await until(pilot, lambda: "was killed (SIGKILL)" in screen_text(app))
         assert "r resume" in screen_text(app).splitlines()[-1]
         await pilot.press("r")
@@ -128,7 +123,7 @@ def test_a_killed_run_says_so_and_goes_on(home: Path, example_pool: Path, select
         await until(pilot, lambda: stored(home, run)[1] > kept)
         await until(pilot, lambda: app.desk.subject.runs == (run,))
         await stop(app, pilot)
-        await until(pilot, lambda: f"Run {run} was stopped." in said(app))
+        await until(pilot, lambda: f"Run {run} was stopped." in told(app))
         assert stored(home, run)[0] == "interrupted"
 
     drive(scenario, home)
@@ -149,7 +144,7 @@ def test_a_run_is_stopped_before_it_has_a_name(
         app.post_message(Start(("compare", *line_of(example_pool, selector)[1:])))
         await until(pilot, lambda: "▶ embed" in screen_text(app))
         await stop(app, pilot)
-        await until(pilot, lambda: "The comparison was stopped. Press r to go on." in said(app))
+        await until(pilot, lambda: "The comparison was stopped. Press r to go on." in told(app))
         assert not app.desk.store.runs()
         await pilot.press("r")
         await until(pilot, lambda: len(app.desk.jobs) == 2)
@@ -170,8 +165,8 @@ def test_two_screens_follow_one_run(home: Path, example_pool: Path, selector: Pa
             seen = listed(other)
             await until(watcher, lambda: listed(other) > seen)
             os.kill(pid_of(home, run), signal.SIGSEGV)
-            await until(pilot, lambda: "crashed (SIGSEGV) in a library" in said(app))
-            await until(watcher, lambda: "was ended from outside" in said(other))
+            await until(pilot, lambda: "crashed (SIGSEGV) in a library" in told(app))
+            await until(watcher, lambda: "was ended from outside" in told(other))
 
     asyncio.run(play())
 
@@ -188,9 +183,9 @@ def test_a_run_of_another_terminal_is_followed(
             await until(pilot, lambda: "▶ running" in screen_text(app))
             await until(pilot, lambda: "queries/s" in screen_text(app))
             await pilot.press("l")
-            await until(pilot, lambda: "There is no log" in said(app))
+            await until(pilot, lambda: "There is no log" in told(app))
             await stop(app, pilot)
-            await until(pilot, lambda: "Stopped run" in said(app))
+            await until(pilot, lambda: "Stopped run" in told(app))
             await until(pilot, lambda: "□ interrupted" in screen_text(app))
             assert "It was cut off." in screen_text(app)
             process.communicate()
@@ -210,7 +205,7 @@ def test_ctrl_c_asks_once_and_stops_the_second_time(
         await pilot.press("ctrl+c")
         await until(pilot, lambda: isinstance(app.screen, Interrupted))
         await pilot.press("ctrl+c")
-        await until(pilot, lambda: f"Run {run} was stopped." in said(app))
+        await until(pilot, lambda: f"Run {run} was stopped." in told(app))
         assert stored(home, run)[0] == "interrupted"
 
     drive(scenario, home)

@@ -268,7 +268,8 @@ def test_the_picker_walks_and_takes(home: Path, tmp_path: Path) -> None:
         await pilot.press("escape")
         assert "▸ sub/" in screen_text(app)
         await pilot.press("tilde")
-        await until(pilot, lambda: str(Path.home()) in screen_text(app).replace("\n", ""))
+        # A long name would be shown without its beginning.
+        await until(pilot, lambda: app.screen.folder == Path.home())
         await pilot.press("escape")
         assert app.screen is form
         await pilot.press("ctrl+o")

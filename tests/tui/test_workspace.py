@@ -21,7 +21,7 @@ from localsel.tui.screens.workspace import WorkspacePage
 from localsel.tui.widgets.asking import Asking
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.table import Table
-from tests.tui.conftest import drive, screen_text, until
+from tests.tui.conftest import drive, screen_text, told, until
 
 SELECTORS = ("nano-gemma2", "nano-llama")
 
@@ -44,10 +44,6 @@ async def filled(app: Localsel, pilot: Pilot[None]) -> Table:
     await until(pilot, lambda: len(table.source))
     await pilot.pause()
     return table
-
-
-def said(app: Localsel) -> str:
-    return " ".join(str(each.message) for each in app._notifications)
 
 
 async def typed(pilot: Pilot[None], text: str) -> None:
@@ -140,7 +136,7 @@ def test_c_compares_what_is_marked(workspace: Path) -> None:
         await filled(app, pilot)
         await pilot.press("j", "c")
         await pilot.pause()
-        assert "Mark the runs to compare" in said(app)
+        assert "Mark the runs to compare" in told(app)
         assert app.up is page_of(app)
         await pilot.press("space", "j", "space", "c")
         await until(pilot, lambda: app.up is app.page("compare"))
@@ -220,8 +216,8 @@ def test_an_empty_workspace_says_which_key_to_press(tmp_path: Path) -> None:
         for key in ("x", "e", "w"):
             await pilot.press(key)
         await pilot.pause()
-        assert "no run here to delete" in said(app)
-        assert said(app).count("No run is open") == 2
+        assert "no run here to delete" in told(app)
+        assert told(app).count("No run is open") == 2
 
     drive(scenario, tmp_path / "new")
 
@@ -237,7 +233,7 @@ def test_x_deletes_after_a_question(workspace: Path) -> None:
         await pilot.press("escape", "x")
         await until(pilot, lambda: isinstance(app.screen, Dialog))
         await pilot.press("x")
-        await until(pilot, lambda: "Deleted 1 run." in said(app))
+        await until(pilot, lambda: "Deleted 1 run." in told(app))
         await until(pilot, lambda: names[0] not in screen_text(app))
         assert names[0] not in app.desk.subject.runs
 
@@ -267,11 +263,11 @@ def test_a_run_is_carried_to_another_workspace(workspace: Path, tmp_path: Path) 
         await filled(app, pilot)
         await pilot.press("o")
         await pilot.pause()
-        assert "One run is carried at a time" in said(app)
+        assert "One run is carried at a time" in told(app)
         await pilot.press("j", "o")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await typed(pilot, str(file))
-        await until(pilot, lambda: f"Run {name} is in {file}" in said(app))
+        await until(pilot, lambda: f"Run {name} is in {file}" in told(app))
 
     async def take_up(app: Localsel, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "No runs yet" in screen_text(app))
@@ -282,7 +278,7 @@ def test_a_run_is_carried_to_another_workspace(workspace: Path, tmp_path: Path) 
         await pilot.press("escape", "i")
         await until(pilot, lambda: isinstance(app.screen, Asking))
         await typed(pilot, str(file))
-        await until(pilot, lambda: f"Imported run {name}" in said(app))
+        await until(pilot, lambda: f"Imported run {name}" in told(app))
         await until(pilot, lambda: name in screen_text(app))
 
     drive(carry, workspace)
@@ -307,7 +303,7 @@ def test_picks_are_exported_in_every_format(workspace: Path, tmp_path: Path) -> 
         await typed(pilot, str(tmp_path / "none" / "tasks.json"))
         await until(pilot, lambda: "There is no folder" in screen_text(app))
         await typed(pilot, str(tmp_path / "tasks.json"))
-        await until(pilot, lambda: "Wrote 40 picks" in said(app))
+        await until(pilot, lambda: "Wrote 40 picks" in told(app))
         assert app.screen is page_of(app)
 
     drive(scenario, workspace)
@@ -323,7 +319,7 @@ def test_a_file_with_answers_is_replaced_only_by_force(workspace: Path, tmp_path
         await pilot.press("j", "e")
         await until(pilot, lambda: isinstance(app.screen, Exporting))
         await typed(pilot, str(sheet))
-        await until(pilot, lambda: "Wrote 40 picks" in said(app))
+        await until(pilot, lambda: "Wrote 40 picks" in told(app))
         lines = sheet.read_text(encoding="utf-8").splitlines()
         filled_in = [json.loads(line) | {"response": "An answer."} for line in lines]
         sheet.write_text("\n".join(map(json.dumps, filled_in)), encoding="utf-8")
@@ -350,7 +346,7 @@ def test_ctrl_s_writes_and_esc_does_not(workspace: Path) -> None:
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, Exporting))
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "Wrote 40 picks" in said(app))
+        await until(pilot, lambda: "Wrote 40 picks" in told(app))
         assert len(list(Path.cwd().glob("picks-*.jsonl"))) == 1
 
     drive(scenario, workspace)
@@ -365,7 +361,7 @@ def test_w_writes_the_report_of_a_comparison(workspace: Path, tmp_path: Path) ->
         await until(pilot, lambda: isinstance(app.screen, Asking))
         assert "Write the report of 2 runs" in screen_text(app)
         await typed(pilot, str(folder))
-        await until(pilot, lambda: f"Written: {folder / 'report.html'}" in said(app))
+        await until(pilot, lambda: f"Written: {folder / 'report.html'}" in told(app))
 
     drive(scenario, workspace)
     page = (folder / "report.html").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from localsel.bundle.contents import Item, Wanted, items, parts
 from localsel.errors import BackendError, UsageError
 from localsel.settings import resource
 from localsel.stages.embed import default_embedder, folder_fingerprint
+from tests.conftest import CHECKOUT
 
 
 def of_kind(kind: str, wanted: Wanted) -> dict[str, Item]:
@@ -71,15 +73,24 @@ def test_what_comes_with_localsel_is_not_carried_twice() -> None:
         assert of_kind("model", Wanted(models=(model,))) == {}
 
 
-def test_own_weights_beside_them_in_a_checkout_are_carried(
-    tmp_path: Path, selector: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "nano-llama").mkdir()
-    monkeypatch.setattr(contents, "resource", lambda kind: tmp_path)
+def test_own_weights_beside_them_in_a_checkout_are_carried(tmp_path: Path, selector: Path) -> None:
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "localsel", tmp_path / "localsel", ignore=without)
+    for name in ("prompts", "docs"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    shutil.copytree(CHECKOUT / "models" / "nano-llama", tmp_path / "models" / "nano-llama")
     for name in ("mine.gguf", "nano-mine.gguf"):
-        shutil.copy(selector, tmp_path / name)
-        found = of_kind("model", Wanted(models=(tmp_path / name,)))
-        assert list(found) == [f"models/{name}"]
+        shutil.copy(selector, tmp_path / "models" / name)
+    code = """
+from pathlib import Path
+from localsel.bundle.contents import Wanted, items
+found = items(Wanted(models=tuple(sorted(Path("models").iterdir()))))
+print(*(item.path for item in found if item.kind == "model"))
+"""
+    line = [sys.executable, "-c", code]
+    # The current folder comes before what is installed.
+    done = subprocess.run(line, cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    assert done.stdout.split() == ["models/mine.gguf", "models/nano-mine.gguf"]
 
 
 def test_a_name_that_localsel_has_itself_is_refused(tmp_path: Path, selector: Path) -> None:

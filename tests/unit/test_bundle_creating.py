@@ -6,9 +6,10 @@ import json
 import os
 import re
 import shutil
-import sys
+import subprocess
+import sysconfig
+import venv
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -144,20 +145,27 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         make(tmp_path / "file")
 
 
-def test_without_pip_there_are_no_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pip", None)
-    with pytest.raises(LocalselError, match="There is no pip"):
-        make(tmp_path / "bundle")
+def test_without_pip_there_are_no_wheels(tmp_path: Path) -> None:
+    """An environment like this one, in which nobody has put pip."""
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    (there,) = (tmp_path / "env").glob("lib/python*/site-packages")
+    for each in Path(sysconfig.get_path("purelib")).iterdir():
+        if each.name != "pip" and not each.name.startswith("pip-"):
+            (there / each.name).symlink_to(each)
+    python = tmp_path / "env" / "bin" / "python"
+    line = [python, "-P", "-m", "localsel", "bundle", "create", tmp_path / "bundle"]
+    done = subprocess.run(line, capture_output=True, encoding="utf-8")
+    assert done.returncode == LocalselError.exit_code
+    assert "There is no pip in this environment" in done.stderr
     assert not (tmp_path / "bundle").exists()
 
 
-def test_a_disk_with_too_little_room_is_refused_before_anything_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    little: Any = shutil.disk_usage(tmp_path)._replace(free=2**10)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: little)
-    with pytest.raises(LocalselError, match=r"has 1 KiB free, where about \d+ KiB are needed"):
-        make(tmp_path / "bundle")
+def test_a_disk_with_too_little_room_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    own = Path(shutil.copytree(default_embedder(), tmp_path / "own"))
+    with (own / "huge.bin").open("wb") as file:
+        file.truncate(shutil.disk_usage(tmp_path).free + 2**30)  # a hole, which takes no room
+    with pytest.raises(LocalselError, match=r"has [\d.,]+ GiB free, where about [\d.,]+ GiB are"):
+        make(tmp_path / "bundle", Wanted(embedders=(own,)))
     assert not list(tmp_path.rglob("*.whl"))
 
 
