@@ -71,11 +71,11 @@ $(VENV)/bin/python:
 	$(PIP) --upgrade pip
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(PIP) --constraint constraints.txt --editable .
+	$(PIP) --constraint constraints.txt --editable '.[train]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --constraint constraints.txt --editable '.[train,dev]'
 	@touch $@
 
 # What vLLM brings for pictures and sound are CUDA builds, which break transformers on a CPU.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from localsel.errors import BackendError
 from localsel.servers import is_server, short_name
-from localsel.settings import model_folders
+from localsel.settings import model_folders, resource
 
 LONGEST = 100
 """Letters of a path that is too long."""
@@ -21,13 +22,38 @@ def weights(workspace: Path) -> Iterator[Path]:
 
     In one place files come before folders: where both have a name, it means the file.
     """
+
+    def here(folder: Path) -> Iterator[Path]:
+        yield from (path for path in sorted(folder.rglob("*.gguf")) if path.is_file())
+        yield from sorted(path for path in _folders(folder) if not is_quality_model(path))
+
+    return _first_of_each_name(workspace, here)
+
+
+def quality_models(workspace: Path) -> Iterator[Path]:
+    """Hugging Face folders that rate answers, where localsel looks; the first of each name."""
+    return _first_of_each_name(
+        workspace, lambda folder: iter(sorted(filter(is_quality_model, _folders(folder))))
+    )
+
+
+def _first_of_each_name(workspace: Path, here: Callable[[Path], Iterator[Path]]) -> Iterator[Path]:
     seen = set()
     for folder in model_folders(workspace):
-        files = (path for path in sorted(folder.rglob("*.gguf")) if path.is_file())
-        for path in [*files, *sorted(_folders(folder))]:
+        for path in here(folder):
             if model_name(path) not in seen:
                 seen.add(model_name(path))
                 yield path
+
+
+def is_quality_model(path: Path) -> bool:
+    """Whether a folder says that it rates texts: then it chooses nothing."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        named = config.get("architectures") or ()
+        return any(str(each).endswith("ForSequenceClassification") for each in named)
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+        return False
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -88,8 +114,34 @@ def find_selector(model: str, workspace: Path) -> str:
     The address of a server is what it is.
 
     Raises:
+        BackendError: nothing is there, and what is near; or it is a model that chooses nothing.
+    """
+    found = find_model(model, workspace)
+    if is_quality_model(Path(found)):
+        raise BackendError(
+            f"{found} is a quality model: it rates answers and chooses nothing.",
+            "--quality-model takes it.",
+        )
+    return found
+
+
+OWN_QUALITY_MODEL = "nano-quality"
+"""The one that comes with localsel."""
+
+
+def find_quality_model(model: str | None, workspace: Path) -> Path:
+    """The folder that `model` means: a path, or a name; without one, that of localsel itself.
+
+    Raises:
         BackendError: nothing is there, and what is near.
     """
+    if model is None:
+        return resource("models") / OWN_QUALITY_MODEL
+    return Path(find_model(model, workspace))
+
+
+def find_model(model: str, workspace: Path) -> str:
+    """What a name or a path means, a selector or a quality model. For the rest as above."""
     if is_server(model):
         return model
     try:
@@ -100,7 +152,7 @@ def find_selector(model: str, workspace: Path) -> str:
         raise BackendError(f"There is no model {model[:LONGEST]}.", "Check the path.") from error
     if exists or is_scripted(model):
         return model if is_scripted(model) else str(path)
-    known = list(weights(workspace))
+    known = [*weights(workspace), *quality_models(workspace)]
     named = [each for each in known if model in (each.name, model_name(each))]
     if named:
         return str(named[0])

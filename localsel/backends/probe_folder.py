@@ -19,7 +19,7 @@ from localsel.backends.safetensors import BITS, Tensor, broken, read_header
 from localsel.errors import BackendError
 
 INDEX = "model.safetensors.index.json"
-FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spm.model")
 """Of a tokenizer, the first that is there."""
 TRIED = "Say yes or no: 14]"
 OBJECTS = ("generation_config.json", "special_tokens_map.json", "added_tokens.json")

@@ -24,8 +24,8 @@ from localsel.stages.embed import check_folder
 PART = re.compile(r"-[0-9]{5}-of-([0-9]{5})\.gguf$")
 """The end of the name of a model that is cut into several files."""
 
-OWN = ("nano-llama", "nano-gemma2")
-"""The selectors that come with localsel."""
+OWN = ("nano-llama", "nano-gemma2", "nano-quality")
+"""The models that come with localsel."""
 
 INSTALL = '''"""Installs localsel from this folder: `python3 install.py --target ENV`."""
 

