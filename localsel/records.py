@@ -107,17 +107,20 @@ class Prompt:
     `head`, each of `candidates`, `tail` and `answer` are tokenised separately, so that the tokens
     of a part never depend on its neighbours. The model reads, as two evaluations,
     template prefix + head | candidates… + tail + template suffix + answer.
+
+    Labels are numbers; what a question asks for instead, a rating say, are its `options`.
     """
 
     head: str
     candidates: tuple[str, ...]
     tail: str
     answer: str
+    options: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the model may name: `"1"` for the first candidate, and so on."""
-        return tuple(str(number) for number in range(1, len(self.candidates) + 1))
+        """What the model may name: `"1"` for the first candidate, and so on; or the options."""
+        return self.options or tuple(str(number) for number in range(1, len(self.candidates) + 1))
 
     @property
     def content(self) -> str:

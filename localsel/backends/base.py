@@ -10,10 +10,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.errors import AnswerError
+from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt
 
 CUT = " […] "
+CAN_TELL = "llamacpp, transformers and vllm do: give a GGUF file or a Hugging Face folder."
 READ_TOGETHER = "queries are read together, and who is read with whom changes the last bits"
 
 
@@ -58,6 +59,48 @@ class Choice:
     scores: tuple[float, ...]
     prompt_tokens: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """How probable is `answer` after each of `befores`? The same tokens of it after all of them.
+
+    The model reads the token that its vocabulary begins every text with, if it has one; then
+    `before`; then `answer`. Each is tokenised by itself, special tokens not parsed and without a
+    chat template, so the answer's tokens do not depend on what comes before it.
+    """
+
+    befores: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Summed natural-log probability of an answer's first `tokens` tokens after each `before`.
+
+    `read` counts all tokens that were evaluated for it.
+    """
+
+    logprobs: tuple[float, ...]
+    tokens: int
+    read: int
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Mean negative log-probability of a token, after each `before`."""
+        return tuple(-each / self.tokens for each in self.logprobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A text to go on with, read as a `Passage` reads it.
+
+    `temperature` 0 takes the most probable token; above 0 tokens are drawn from `seed`.
+    """
+
+    text: str
+    temperature: float = 0.0
+    seed: tuple[int, ...] = (0,)
 
 
 class Reader(ABC):
@@ -139,6 +182,29 @@ class Backend(Reader):
 
         Nothing constrains it, and nothing that is chosen may depend on it.
         """
+
+    def logprobs(
+        self, passages: Iterable[Passage], limit: int | None = None
+    ) -> Iterator[Likelihood | AnswerError]:
+        """How probable the answers are, in the order of asking; a failed one is yielded.
+
+        An answer is cut so that the longest of its texts has at most `limit` tokens [the context].
+        One of which nothing is left, or that has no tokens, fails.
+
+        Raises:
+            BackendError: this backend cannot tell.
+        """
+        raise BackendError("This backend does not tell how probable a text is.", CAN_TELL)
+
+    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
+        """What the model goes on with: at most `limit` tokens, up to the end that it sets itself.
+
+        One that leaves no room in the context fails: it is yielded, and others go on.
+
+        Raises:
+            BackendError: this backend cannot.
+        """
+        raise BackendError("This backend does not go on with a text.", CAN_TELL)
 
 
 def take(scores: NDArray[np.float64], ask: Ask, turn: int) -> int:

@@ -60,6 +60,13 @@ class HfTokens(Tokens):
         return [bos, *tokens] if bos is not None and tokens[:1] != [bos] else tokens
 
     @cached_property
+    def _start(self) -> tuple[int, ...]:
+        """What the tokenizer itself puts before a text that has no template around it."""
+        bos = self._tokenizer.bos_token_id
+        begun = self._tokenizer("", verbose=False)["input_ids"][:1]
+        return (int(bos),) if bos is not None and begun == [bos] else ()
+
+    @cached_property
     def spellings(self) -> Mapping[int, bytes]:
         """The ordinary tokens that are plain ASCII, by id: all that labels are spelled with."""
         special = set(self._tokenizer.added_tokens_decoder)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from localsel.backends.base import Ask, Backend, Choice, Opening, Reader, take
 from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
+from localsel.backends.llamacpp_likelihood import LlamaLikelihood
 from localsel.backends.llamacpp_tokens import LlamaTokens
 from localsel.backends.probe import probe
 from localsel.errors import AnswerError, BackendError
@@ -23,7 +24,7 @@ from localsel.records import Prompt
 DEFAULT_CONTEXT = 8192
 
 
-class LlamaCppBackend(LlamaTokens, Backend):
+class LlamaCppBackend(LlamaLikelihood, Backend):
     """One loaded GGUF and its evaluated prompt head.
 
     The head of the prompt (chat template prefix and question) and the rest of a query are always

@@ -90,12 +90,17 @@ class LlamaTokens(Tokens):
 
     def _with_bos(self, tokens: list[int]) -> list[int]:
         """A template may or may not write the start token itself: exactly one in the end."""
+        return tokens if tuple(tokens[:1]) == self._start else [*self._start, *tokens]
+
+    @cached_property
+    def _start(self) -> tuple[int, ...]:
+        """What the vocabulary itself puts before a text that has no template around it."""
         import llama_cpp
 
         bos = self._llama.token_bos()
         # The key in the file is often missing; llama.cpp knows what its tokenizer does then.
         wanted = bos >= 0 and llama_cpp.llama_vocab_get_add_bos(self._vocabulary)
-        return [bos, *tokens] if wanted and tokens[:1] != [bos] else tokens
+        return (bos,) if wanted else ()
 
     @cached_property
     def _vocabulary(self) -> Any:

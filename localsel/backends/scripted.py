@@ -13,13 +13,31 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from localsel.backends.base import CUT, Ask, Backend, Choice, Opening, keep_ends
+from localsel.backends.base import (
+    CUT,
+    Ask,
+    Backend,
+    Beginning,
+    Choice,
+    Likelihood,
+    Opening,
+    Passage,
+    keep_ends,
+)
+from localsel.backends.passages import begin, lay_out
 from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt
 
+ABSTAINS = "the scripted selector abstains"
+SYLLABLES = ("ba", "do", "fi", "ka", "lu", "me", "no", "ri", "so", "ta", "ve", "zu")
+
 
 class ScriptedBackend(Backend):
-    """A rule that looks at nothing but the number of candidates. A token is a character."""
+    """A rule that looks at nothing but the number of candidates. A token is a character.
+
+    How probable an answer is, and what goes on after a text, is made up from the rule and the
+    texts; no token begins a text.
+    """
 
     def __init__(self, rule: str, parameter: float, context: int) -> None:
         self.rule = rule
@@ -58,7 +76,7 @@ class ScriptedBackend(Backend):
         for ask in asks:
             generator = np.random.default_rng((zlib.crc32(self.rule.encode()), *ask.seed))
             if self.rule == "abstain" and generator.random() < self.parameter:
-                yield AnswerError("the scripted selector abstains")
+                yield AnswerError(ABSTAINS)
             else:
                 yield self._choice(ask)
 
@@ -66,8 +84,48 @@ class ScriptedBackend(Backend):
         for prompt in prompts:
             yield f"By the rule {self.rule!r}; the prompt has {self.count_prompt(prompt)} tokens."
 
+    def logprobs(
+        self, passages: Iterable[Passage], limit: int | None = None
+    ) -> Iterator[Likelihood | AnswerError]:
+        for passage in passages:
+            room = self.context if limit is None else min(limit, self.context)
+            laid = lay_out(passage, _tokens, (), room)
+            if isinstance(laid, AnswerError):
+                yield laid
+            elif self._abstains(passage.answer):
+                yield AnswerError(ABSTAINS)
+            else:
+                drawn = [self._by(before, passage.answer) for before in passage.befores]
+                sums = tuple(float(-each.uniform(1, 5, laid.tokens).sum()) for each in drawn)
+                yield Likelihood(sums, laid.tokens, sum(len(text) - 1 for text in laid.texts))
+
+    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
+        for beginning in beginnings:
+            begun = begin(beginning, _tokens, (), self.context)
+            if isinstance(begun, AnswerError):
+                yield begun
+            elif self._abstains(beginning.text):
+                yield AnswerError(ABSTAINS)
+            else:
+                yield self._words(beginning)[: min(limit, self.context - len(begun))]
+
+    def _words(self, beginning: Beginning) -> str:
+        """One to a dozen made-up words; at a temperature others for every seed."""
+        seed = beginning.seed if beginning.temperature else ()
+        generator = self._by(beginning.text, *map(str, seed))
+        counts = generator.integers(1, 4, size=generator.integers(1, 13))
+        return " ".join("".join(generator.choice(SYLLABLES, size=count)) for count in counts)
+
+    def _abstains(self, text: str) -> bool:
+        return self.rule == "abstain" and bool(self._by(text).random() < self.parameter)
+
+    def _by(self, *texts: str) -> np.random.Generator:
+        """What the rule draws from for these texts, the same at every call."""
+        number = int(self.parameter) if self.rule == "random" else 0
+        return np.random.default_rng((number, *map(_digest, texts)))
+
     def _choice(self, ask: Ask) -> Choice:
-        size = len(ask.prompt.candidates)
+        size = len(ask.prompt.labels)
         scores = self._scores(size)
         generator = np.random.default_rng((int(self.parameter), *ask.seed))
         order = generator.permutation(size) if self.rule == "random" else np.arange(size)
@@ -89,3 +147,11 @@ class ScriptedBackend(Backend):
         weights = np.zeros(size) if self.rule == "random" else -np.arange(size) * np.log(2)
         normalised: NDArray[np.float64] = weights - np.logaddexp.reduce(weights)
         return normalised
+
+
+def _tokens(text: str) -> list[int]:
+    return list(map(ord, text))
+
+
+def _digest(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "replace"))

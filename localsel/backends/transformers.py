@@ -6,7 +6,6 @@ logit is the model's own, in float32 on a CPU.
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -19,8 +18,11 @@ from numpy.typing import NDArray
 from localsel.backends.base import READ_TOGETHER, Ask, Backend, Choice, Opening, Reader
 from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
-from localsel.backends.hf_folder import found, read_config
+from localsel.backends.hf_folder import found
+from localsel.backends.hf_lane import Lane
+from localsel.backends.hf_likelihood import HfLikelihood
 from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
+from localsel.backends.hf_weights import CAUSAL, load_weights
 from localsel.backends.open_query import OpenQuery
 from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt
@@ -29,65 +31,13 @@ TOKENS_AT_ONCE = 8192
 """Tokens of a batch on a GPU, padding included; a longer query is a batch of its own."""
 
 
-class Lane:
-    """Several queries that are read side by side, each behind the same head.
-
-    Rows are padded on the left and the padding is masked, so the last column is every row's last
-    token.
-    """
-
-    def __init__(self, model: Any, cache: Any, head: int, count: int) -> None:
-        import torch
-
-        self._torch, self._model = torch, model
-        self._cache = copy.deepcopy(cache)
-        self._cache.batch_repeat_interleave(count)
-        self._mask = torch.ones((count, head), dtype=torch.long, device=model.device)
-        self._read = [head] * count
-
-    def feed(self, tokens: Sequence[Sequence[int]]) -> Logits:
-        """Logits [rows, vocabulary] after each row's tokens; of a row without tokens, anything."""
-        torch, width = self._torch, max(map(len, tokens))
-        pads = [width - len(row) for row in tokens]
-        ids = [[0] * pad + list(row) for pad, row in zip(pads, tokens, strict=True)]
-        fresh = [[0] * pad + [1] * (width - pad) for pad in pads]
-        places = [
-            [0] * pad + list(range(read, read + width - pad))
-            for pad, read in zip(pads, self._read, strict=True)
-        ]
-        device = self._model.device
-        mask = torch.cat([self._mask, torch.tensor(fresh, device=device)], dim=1)
-        with torch.inference_mode():
-            said = self._model(
-                input_ids=torch.tensor(ids, device=device),
-                attention_mask=mask,
-                position_ids=torch.tensor(places, device=device),
-                past_key_values=self._cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        self._mask = mask
-        self._read = [read + len(row) for read, row in zip(self._read, tokens, strict=True)]
-        logits: Logits = said.logits[:, -1].float().cpu().numpy()
-        return logits
-
-    def peek(self, tokens: Sequence[Sequence[int]]) -> Logits:
-        """The same, and then as if it had not been read."""
-        mask, read = self._mask, self._read
-        logits = self.feed(tokens)
-        self._cache.crop(mask.shape[1] - self._mask.shape[1])
-        self._mask, self._read = mask, read
-        return logits
-
-
-class TransformersBackend(HfTokens, Backend):
+class TransformersBackend(HfLikelihood, Backend):
     """One loaded model and its evaluated prompt head."""
 
     def __init__(
         self, model: Any, tokenizer: Any, context: int, tokens_at_once: int | None = None
     ) -> None:
-        super().__init__(tokenizer, context)
-        self._model = model
+        super().__init__(tokenizer, context, model)
         # Who shares a batch with whom changes the last bits, and a resumed run makes other
         # batches. A CPU gains nothing by them: there every query is read alone.
         on_gpu = model.device.type != "cpu"
@@ -203,12 +153,6 @@ class TransformersBackend(HfTokens, Backend):
             logits = lane.feed([[token]])
         return self._text(said).strip().partition("\n")[0]
 
-    @cached_property
-    def _ends(self) -> set[int]:
-        named = self._model.generation_config.eos_token_id
-        ends = named if isinstance(named, list) else [named]
-        return {int(token) for token in [*ends, self._tokenizer.eos_token_id] if token is not None}
-
     def _lane(self, prompt: Prompt, count: int) -> Lane:
         self._evaluate_head(self._head_tokens(prompt))
         return Lane(self._model, self._cache, len(self._head), count)
@@ -225,10 +169,6 @@ class TransformersBackend(HfTokens, Backend):
             self._head, self._cache = head, cache
 
     # What keeps the model to the labels.
-
-    @property
-    def _width(self) -> int:
-        return int(self._model.get_output_embeddings().weight.shape[0])
 
     @cached_property
     def _constraint(self) -> Constraint:
@@ -258,37 +198,9 @@ class TransformersBackend(HfTokens, Backend):
 def load(folder: Path, threads: int | None) -> Any:
     """Loads the weights: float32 on a CPU, as they are on a GPU. No code of the folder is run."""
     import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if threads:
         torch.set_num_threads(threads)
     on_gpu = torch.cuda.is_available()
-    # Soft-capped scores, as Gemma-2 has them, are computed by the plain implementation alone.
-    plain = read_config(folder).get("attn_logit_softcapping")
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            output_loading_info=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype="auto" if on_gpu else torch.float32,
-            attn_implementation="eager" if plain else "sdpa",
-        )
-    except Exception as error:
-        raise BackendError(
-            f"transformers cannot load {folder}: {first_line(error)}.",
-            "Is the folder whole, and is there memory enough?",
-        ) from error
-    ready, report = loaded
-    if missing := sorted(report["missing_keys"]):
-        # They would be drawn at random, and the model would judge by that.
-        raise BackendError(
-            f"{folder} lacks {len(missing):,} of the weights that its config.json asks for,"
-            f" {missing[0][:80]} among them.",
-            "Copy it again.",
-        )
-    return ready.eval().to("cuda" if on_gpu else "cpu")
+    model = load_weights(CAUSAL, folder, "auto" if on_gpu else torch.float32)
+    return model.to("cuda" if on_gpu else "cpu")

@@ -16,13 +16,25 @@ from typing import Any, Self
 
 import numpy as np
 
-from localsel.backends.base import READ_TOGETHER, Ask, Backend, Choice, Opening, Reader
+from localsel.backends.base import (
+    READ_TOGETHER,
+    Ask,
+    Backend,
+    Beginning,
+    Choice,
+    Likelihood,
+    Opening,
+    Passage,
+    Reader,
+)
 from localsel.backends.constraint import Constraint, Logits, pattern
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found
-from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
+from localsel.backends.hf_tokens import HfTokens, load_tokenizer
 from localsel.backends.open_query import OpenQuery
-from localsel.backends.vllm_engine import LOGPROBS, end, gpus_here, start
+from localsel.backends.passages import LaidOut, begin, lay_out
+from localsel.backends.vllm_engine import LOGPROBS, end, gpus_here, replies, start
+from localsel.backends.vllm_likelihood import continuations, likelihoods
 from localsel.errors import AnswerError, BackendError
 from localsel.records import TERMINATOR, Prompt
 
@@ -138,15 +150,7 @@ class VllmBackend(HfTokens, Backend):
             )
             for each in patterns
         ]
-        inputs = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
-        try:
-            said = self._engine.generate(inputs, wanted, use_tqdm=False)
-        except Exception as error:
-            raise BackendError(
-                f"vLLM cannot answer: {first_line(error)}.",
-                "What was answered before is kept; the same command goes on.",
-            ) from error
-        return [each.outputs[0] for each in said]
+        return [each.outputs[0] for each in replies(self._engine, prompts, wanted)]
 
     def generate(self, prompts: Iterable[Prompt], limit: int) -> Iterator[str]:
         from vllm import SamplingParams
@@ -155,10 +159,27 @@ class VllmBackend(HfTokens, Backend):
             tokens = [*self._head_tokens(prompt), *self._tail_tokens(prompt)]
             room = max(min(limit, self.context - len(tokens)), 1)
             wanted = SamplingParams(max_tokens=room, temperature=0, stop=["\n"])
-            (said,) = self._engine.generate(
-                [{"prompt_token_ids": tokens}], [wanted], use_tqdm=False
-            )
+            (said,) = replies(self._engine, [tokens], [wanted])
             yield str(said.outputs[0].text).strip().partition("\n")[0]
+
+    def logprobs(
+        self, passages: Iterable[Passage], limit: int | None = None
+    ) -> Iterator[Likelihood | AnswerError]:
+        room = self.context if limit is None else min(limit, self.context)
+        waiting = iter(passages)
+        while batch := list(islice(waiting, self._at_once)):
+            laid = [lay_out(each, self._tokens, self._start, room) for each in batch]
+            told = iter(likelihoods(self._engine, [e for e in laid if isinstance(e, LaidOut)]))
+            yield from (next(told) if isinstance(each, LaidOut) else each for each in laid)
+
+    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
+        waiting = iter(beginnings)
+        while batch := list(islice(waiting, self._at_once)):
+            texts = [begin(each, self._tokens, self._start, self.context) for each in batch]
+            begun = [(t, b) for t, b in zip(texts, batch, strict=True) if isinstance(t, tuple)]
+            told = iter(continuations(self._engine, begun, limit, self.context))
+            said = (next(told) if isinstance(text, tuple) else text for text in texts)
+            yield from (e if isinstance(e, AnswerError) else self._text(e) for e in said)
 
     # What keeps the model to the labels.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,6 +105,22 @@ def start(folder: Path, context: int, opening: Opening, here: int) -> Any:
             f"vLLM cannot load {folder}: {first_line(error)}.",
             "Is the folder whole, and is there memory enough? A smaller --context takes less, a"
             " larger --gpu-memory gives more.",
+        ) from error
+
+
+def replies(engine: Any, prompts: Sequence[Sequence[int]], wanted: Sequence[Any]) -> list[Any]:
+    """What the engine says after each of these, in their order.
+
+    Raises:
+        BackendError: it cannot answer; after that it answers nothing at all.
+    """
+    inputs = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+    try:
+        return list(engine.generate(inputs, list(wanted), use_tqdm=False))
+    except Exception as error:
+        raise BackendError(
+            f"vLLM cannot answer: {first_line(error)}.",
+            "What was answered before is kept; the same command goes on.",
         ) from error
 
 
