@@ -1,8 +1,9 @@
-"""How much less CPU do `rouge` and `cbs` take than the plain way, which finds the same?
+"""What do `rouge` and `cbs` save beside the plain way, and what does `ifd` add to evaluation?
 
 `rouge` compares every row with 1,000 others; a loop over rouge-score does so for a sample of the
 rows, and its time is multiplied. `cbs` is measured on made-up sentence vectors; scikit-learn's
 HDBSCAN on a part of them, and its time multiplied by the square of the rows, as its distances are.
+`ifd` is measured beside llama.cpp reading the same tokens, with the same logits, and nothing else.
 CPU seconds, on one thread, in one process.
 """
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks._ifd import measured
 from benchmarks._measure import cpu, texts_of
 from benchmarks.coreset import sentence_like
 from benchmarks.pipeline import write_pool
@@ -26,7 +29,8 @@ from localsel.methods.overlap import Overlap, tokens
 from localsel.methods.rouge import OTHERS, others_of
 from localsel.methods.spanning import SpanningTree
 from localsel.records import Instruction, Vectors
-from localsel.settings import Settings
+from localsel.settings import Settings, resource
+from localsel.stages.load import BadRow, open_rows
 
 ROWS = 52_000
 BUDGET = 1000
@@ -34,13 +38,22 @@ WIDTH = 384
 PLAIN_ROUGE, PLAIN_CBS = 20, 4000
 """Rows of the plain ways: a second or two of each."""
 LIMIT, LEAST_RATIO = 600.0, 20.0
+SCORED, ROUNDS = 200, 5
+"""Rows that `ifd` scores, and how often."""
+SCORER = Path("nano-llama") / "nano-llama.gguf"
 
 
-def run(data: Path | None = None, rows: int = ROWS) -> dict[str, Any]:
-    """Both methods; `rows` texts are made up where no file is given, and so many vectors."""
+def run(
+    data: Path | None = None, rows: int = ROWS, model: Path | None = None, rounds: int = ROUNDS
+) -> dict[str, Any]:
+    """The methods; `rows` texts are made up where no file is given, and so many vectors.
+
+    `ifd` scores the first of them: a text that has no response is its own.
+    """
     _scorer(None)  # what is not installed is better said now than after minutes
     with tempfile.TemporaryDirectory() as folder:
-        texts = texts_of(data or write_pool(Path(folder) / "pool.jsonl", rows))
+        file = data or write_pool(Path(folder) / "pool.jsonl", rows)
+        texts, answered = texts_of(file), answered_of(file)
     for each in ("rouge", "cbs"):  # compiled once per installation, and kept
         _picks(each, texts[:3], sentence_like(3, WIDTH, 0), 2)
     return {
@@ -49,7 +62,18 @@ def run(data: Path | None = None, rows: int = ROWS) -> dict[str, Any]:
         "threads": 1,
         "rouge": rouge(texts),
         "cbs": cbs(sentence_like(len(texts), WIDTH, 0)),
+        "ifd": measured(answered, model or resource("models") / SCORER, rounds),
     }
+
+
+def answered_of(file: Path) -> list[Instruction]:
+    """The first rows of a file, each with a response."""
+    _, rows = open_rows(file)
+    found = (row for row in rows if not isinstance(row, BadRow))
+    return [
+        Instruction(place, row.instruction, row.input, row.response or row.instruction)
+        for place, row in enumerate(islice(found, SCORED))
+    ]
 
 
 def rouge(texts: Sequence[str]) -> dict[str, Any]:
@@ -151,4 +175,7 @@ def table(result: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
         ]
         for name in ("rouge", "cbs")
     ]
+    ifd = result["ifd"]
+    seconds = ifd["cpu_seconds"], f"{ifd['plain_cpu_seconds']} (evaluation alone)"
+    rows.append(["ifd", ifd["rows"], *seconds, ifd["ratio"]])
     return ["method", "rows", "CPU seconds", "the plain way", "ratio"], rows

@@ -12,7 +12,7 @@ from typing import Any
 
 from localsel.errors import BackendError
 from localsel.events import Event
-from localsel.methods import METHODS
+from localsel.methods import method_of
 from localsel.pipeline import run as events_of
 from localsel.pipeline.identity import backend_of
 from localsel.pipeline.worker import work
@@ -94,7 +94,7 @@ def run(
 
 def _events(settings: Settings) -> Generator[Event, None, None]:
     """Of a run in this process; with vLLM in one of its own, which alone gives a GPU back."""
-    if settings.backend in ("auto", "vllm") and METHODS.load(settings.method).needs_backend:
+    if settings.backend in ("auto", "vllm") and method_of(settings).needs_backend:
         # What cannot be found is refused by the run, in its turn.
         with suppress(BackendError):
             model = find_selector(str(settings.model), settings.home)

@@ -1,6 +1,14 @@
 """A name → the way to select that goes by it; each row is one file."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from localsel.registry import Registry
+
+if TYPE_CHECKING:
+    from localsel.methods.base import Method
+    from localsel.settings import Settings
 
 METHODS = Registry(
     "method",
@@ -12,6 +20,20 @@ METHODS = Registry(
         "coreset": "localsel.methods.coreset:CoreSet",
         "kmeans": "localsel.methods.kmeans:KMeans",
         "rouge": "localsel.methods.rouge:Rouge",
+        "perplexity-low": "localsel.methods.perplexity:Lowest",
+        "perplexity-mid": "localsel.methods.perplexity:Middle",
+        "perplexity-high": "localsel.methods.perplexity:Highest",
+        "openended": "localsel.methods.openended:OpenEnded",
+        "mods": "localsel.methods.mods:Mods",
+        "ifd": "localsel.methods.ifd:Ifd",
+        "alpagasus": "localsel.methods.alpagasus:AlpaGasus",
+        "deita": "localsel.methods.deita:Deita",
         "cbs": "localsel.methods.cbs:ClusterBased",
     },
 )
+
+
+def method_of(settings: Settings) -> type[Method]:
+    """The method of a run, as its settings want it."""
+    named: type[Method] = METHODS.load(settings.method)
+    return named.of(settings)

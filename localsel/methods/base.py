@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from localsel.backends.base import Backend, Reader
+from localsel.errors import AnswerError
 from localsel.records import Answer, Instruction, Pick, Plan, Vectors
 from localsel.settings import Settings
 from localsel.stages.prompt import Template
@@ -39,19 +41,23 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What `pipeline` opened for a method.
+class Scores:
+    """What was measured before, by any run, and the place where new values are kept.
 
-    `selector` is the sha256 of the model: it seeds the draws that decide between equal votes.
-    `readers` are all whose contexts a prompt has to fit, where several selectors are compared.
+    Both by the name of the measure, which says all that a value depends on, and by the digest of
+    what was measured. A value is a number, a list of them, or words.
     """
 
-    settings: Settings
-    journal: Journal
-    backend: Backend | None = None
-    template: Template | None = None
-    selector: str = ""
-    readers: tuple[Reader, ...] = ()
+    known: Callable[[str, Sequence[bytes]], Mapping[bytes, Any]] = lambda measure, keys: {}
+    keep: Callable[[str, Mapping[bytes, Any]], None] = lambda measure, values: None
+
+
+class Rater(Protocol):
+    """A quality model: a number for every question and its answer, higher is better."""
+
+    def scores(self, pairs: Iterable[tuple[str, str]]) -> Iterator[float | AnswerError]:
+        """In the order of asking; a failed one is yielded."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,66 @@ class Remark:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Rows that have no score, and why: they are picked by nobody, and counted like fallbacks."""
+
+    reasons: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a model is tuned on: texts before an answer, and the answers."""
+
+    pairs: tuple[tuple[str, str], ...]
+    epochs: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A selector after a lesson. `digest` names its weights by what they were made from."""
+
+    backend: Backend
+    digest: str
+
+
+class Learner(Protocol):
+    """A model that can be fine-tuned, and is not open yet."""
+
+    def untuned(self) -> AbstractContextManager[Backend]:
+        """The model as it is, open for as long as it is needed."""
+        ...
+
+    def tune(self, lesson: Lesson) -> Generator[Progress | Remark, None, Tuned]:
+        """The model after a lesson."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What `pipeline` opened for a method.
+
+    `selector` is the sha256 of the model: it seeds the draws that decide between equal votes.
+    `readers` are all whose contexts a prompt has to fit, where several selectors are compared.
+    A method that tunes has a `learner` instead of a `backend`.
+    """
+
+    settings: Settings
+    journal: Journal
+    backend: Backend | None = None
+    template: Template | None = None
+    selector: str = ""
+    readers: tuple[Reader, ...] = ()
+    scores: Scores = field(default_factory=Scores)
+    rater: Rater | None = None
+    rater_name: str = ""
+    learner: Learner | None = None
+
+
+Step: TypeAlias = Pick | Answer | Progress | Remark | Unscored
+
+
 class Method(ABC):
     """One way to select. States what it needs, is handed it opened, and opens nothing itself.
 
@@ -77,7 +143,14 @@ class Method(ABC):
         source: the paper, where there is one.
         cost: model calls, in words.
         draws: whether another seed gives another selection.
+        needs_backend: a model has to be named.
+        templates: the prompts that it asks with, where that is not for the user to say.
         needs_vectors: the embedder counts; the method sees vectors only where it needs no plan.
+        needs_quality: a quality model rates answers.
+        tunes: a model is fine-tuned: a Hugging Face folder has to be named.
+        embeds_responses: a row's vector is that of its text and its response.
+        options: the settings of its own, of `METHODS_OWN`.
+        variants: names that `--variant` may give; the first is what it does without.
     """
 
     about: ClassVar[str]
@@ -87,13 +160,24 @@ class Method(ABC):
     needs_vectors: ClassVar[bool] = False
     needs_plan: ClassVar[bool] = False
     needs_responses: ClassVar[bool] = False
+    needs_quality: ClassVar[bool] = False
+    tunes: ClassVar[bool] = False
+    embeds_responses: ClassVar[bool] = False
     draws: ClassVar[bool] = False
+    templates: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, tools: Tools) -> None:
         self.tools = tools
 
+    @classmethod
+    def of(cls, settings: Settings) -> type[Method]:
+        """The method as these settings want it: a variant may need and do other things."""
+        return cls
+
     @abstractmethod
-    def picks(self, pool: Pool, budget: int) -> Iterator[Pick | Answer | Progress | Remark]:
+    def picks(self, pool: Pool, budget: int) -> Iterator[Step]:
         """Yields exactly `budget` distinct picks, each as it is made.
 
         A method that asks a model also yields every answer, once it is committed; one that
@@ -103,3 +187,8 @@ class Method(ABC):
     def seconds(self, pool: Pool) -> float | None:
         """About how long it takes to choose, by timing a part of it; None where it is soon over."""
         return None
+
+    def estimate(self, pool: Pool) -> Mapping[str, object]:
+        """What a dry run tells of it: `choose_seconds`, and what else it knows before it begins."""
+        seconds = self.seconds(pool)
+        return {} if seconds is None else {"choose_seconds": round(seconds, 1)}

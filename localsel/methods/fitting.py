@@ -61,11 +61,7 @@ class Fit:
             cap = room_per_candidate(lengths, room)
             cut = tuple(place for place, length in enumerate(lengths) if length > cap)
             if (cut and cap < LEAST_ROOM) or room < 0:
-                raise BackendError(
-                    f"A context of {self._reader.context} tokens cannot hold"
-                    f" {len(texts)} candidates.",
-                    "Give a smaller --query-size or a larger --context.",
-                )
+                raise self._too_small(len(texts))
             shown = [
                 self._reader.shorten(text, cap - TOKENS_OF_CUT) if place in cut else text
                 for place, text in enumerate(texts)
@@ -77,6 +73,15 @@ class Fit:
             if over <= 0:
                 return prompt, shown, cut
             room -= over
+
+    def _too_small(self, candidates: int) -> BackendError:
+        context = f"A context of {self._reader.context} tokens"
+        if self._template.options:
+            return BackendError(f"{context} cannot hold the question.", "Give a larger --context.")
+        return BackendError(
+            f"{context} cannot hold {candidates} candidates.",
+            "Give a smaller --query-size or a larger --context.",
+        )
 
     def _frame_tokens(self, candidates: int, quota: int) -> int:
         """Tokens of everything but the candidates' texts."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from localsel.methods.base import Method, Pool
-from localsel.records import Answer, Pick, Vectors
+from localsel.records import Answer, Pick, Rows, Vectors
 
 TURNS = 100
 BLOCK = 64
@@ -34,6 +35,20 @@ class KMeans(Method):
 
 def largest_first(vectors: Vectors, count: int, seed: int) -> Vectors:
     """Centroids [count, d] of k-means, that of the cluster with the most members first."""
+    means = means_of(vectors, count, seed)
+    sizes = np.bincount(means.labels_, minlength=count)
+    centroids: Vectors = means.cluster_centers_[np.argsort(-sizes, kind="stable")]
+    return centroids
+
+
+def clusters_of(vectors: Vectors, count: int, seed: int) -> Rows:
+    """The k-means cluster of each vector [n, d], from 0."""
+    labels: Rows = means_of(vectors, count, seed).labels_.astype(np.int64)
+    return labels
+
+
+def means_of(vectors: Vectors, count: int, seed: int) -> Any:
+    """scikit-learn's k-means, fitted: the same every time."""
     from sklearn.cluster import KMeans as Means
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -42,10 +57,7 @@ def largest_first(vectors: Vectors, count: int, seed: int) -> Vectors:
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # Fewer distinct vectors than clusters: some centroids are alike, and share what is near.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        means = Means(count, n_init=1, max_iter=TURNS, random_state=seed).fit(vectors)
-    sizes = np.bincount(means.labels_, minlength=count)
-    centroids: Vectors = means.cluster_centers_[np.argsort(-sizes, kind="stable")]
-    return centroids
+        return Means(count, n_init=1, max_iter=TURNS, random_state=seed).fit(vectors)
 
 
 def nearest_free(vectors: Vectors, centroids: Vectors) -> Iterator[int]:

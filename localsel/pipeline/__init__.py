@@ -14,11 +14,11 @@ from typing import Any
 from localsel import offline
 from localsel.backends.base import Backend
 from localsel.events import Event
-from localsel.methods import METHODS
+from localsel.methods import method_of
 from localsel.methods.base import Method, Pool
 from localsel.pipeline.admitting import Admission
 from localsel.pipeline.course import Course, Steps, peak_memory
-from localsel.pipeline.early import open_backend, refuse_early
+from localsel.pipeline.early import open_backend, refuse_early, refuse_unanswered
 from localsel.pipeline.identity import Identity, find_earlier, plain
 from localsel.runs import ENDED, chosen_rows, run_record
 from localsel.selectors import place_of, shown_name
@@ -50,7 +50,7 @@ def run(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, None, 
 def _events(course: Course) -> Iterator[Event]:
     settings, store = course.settings, course.store
     store.refuse_unwritable()
-    method: type[Method] = METHODS.load(settings.method)
+    method = method_of(settings)
     template = find_template(settings.prompt)
     refuse_early(settings, method, template)
     identity = Identity(settings, store)
@@ -72,8 +72,9 @@ def _events(course: Course) -> Iterator[Event]:
             stack.enter_context(store.lock(earlier["run"]))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
+        refuse_unanswered(settings, method, admission.open)
         backend = open_backend(settings, identity, method, stack)
-        _begin(course, identity, fingerprint, earlier, backend, stack)
+        _begin(course, identity, fingerprint, earlier, method, backend, stack)
         yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
         with _kept_when_stopped(course):
             store.set_aside(course.id, admission.set_aside)
@@ -81,8 +82,10 @@ def _events(course: Course) -> Iterator[Event]:
                 course.id, facts={"given": len(admission.given) - len(admission.included)}
             )
             pool = yield from _pool(course, identity, method, admission)
-            tools = choosing.open_tools(course, identity, backend, template, stack)
-            yield from choosing.choose(course, method(tools), pool, admission.included)
+            tools = choosing.open_tools(course, identity, backend, template, stack, method)
+            yield from choosing.choose(
+                course, method(tools), pool, admission.included, admission.set_aside
+            )
             if backend and settings.reason:
                 yield from reasons.explain(course, backend)
             yield from _finish(course)
@@ -106,7 +109,7 @@ def _pool(
         store.update_run(course.id, facts=wanting)
         return Pool(admission.open, plan=plan)
     if method.needs_vectors:
-        vectors, given = yield from embedding.embed(course, identity, admission)
+        vectors, given = yield from embedding.embed(course, identity, admission, method)
         store.update_run(course.id, facts={"embedder": identity.embedder})
         return Pool(admission.open, vectors, given=given)
     return Pool(admission.open)
@@ -129,13 +132,16 @@ def _begin(
     identity: Identity,
     fingerprint: str,
     earlier: Mapping[str, Any] | None,
+    method: type[Method],
     backend: Backend | None,
     stack: ExitStack,
 ) -> None:
     """Names the run: the one that goes on, or a new one, which is locked before it is listed."""
     facts: dict[str, Any] = {
-        "selector": _selector(identity) if backend else None,
-        "backend": identity.backend if backend else None,
+        "selector": _selector(identity) if method.needs_backend and method.needs_plan else None,
+        # One that scores rows has chosen nothing.
+        "scorer": _selector(identity) if method.needs_backend and not method.needs_plan else None,
+        "backend": identity.backend if method.needs_backend else None,
         "repeatable": backend.repeatable if backend else True,
         "backend_facts": dict(backend.facts) if backend else {},
         "versions": _versions(),
@@ -196,7 +202,9 @@ def _finish(course: Course) -> Iterator[Event]:
             export(chosen, format_of(settings.out), settings.out)
     # Not only the first time: the limit may have been changed since.
     totals = store.answer_totals(course.id)
+    unscored, rows = stored["facts"].get("unscored", 0), store.pool(stored["pool"])["rows"]
     over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
+    over |= unscored > settings.max_fallback * rows
     facts = {} if stored["state"] in ENDED else course.so_far() | _peak(stored)
     store.update_run(course.id, state="over-limit" if over else "finished", facts=facts)
     record = run_record(store, course.id)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from localsel.backends.base import Backend, Reader
 from localsel.errors import LocalselError
 from localsel.events import Event
-from localsel.methods.base import Journal, Method, Pool, Progress, Remark, Tools
+from localsel.methods.base import Journal, Method, Pool, Progress, Remark, Scores, Tools, Unscored
 from localsel.pipeline.course import Course
 from localsel.pipeline.early import open_reader
 from localsel.pipeline.identity import Identity, backend_of
+from localsel.pipeline.tuning import Learner
 from localsel.records import Answer, Pick
+from localsel.settings import Settings
 from localsel.stages.plan import wanted
 from localsel.stages.prompt import Template
+from localsel.wording import counted
+
+NOTHING: Mapping[int, str] = {}
 
 
 def open_tools(
@@ -26,13 +33,37 @@ def open_tools(
     backend: Backend | None,
     template: Template,
     stack: ExitStack,
+    method: type[Method],
 ) -> Tools:
     """What the method is handed: what was answered before, and where to put new answers."""
     store = course.store
-    journal = Journal(store.answers(course.id), lambda answer: store.add_answer(course.id, answer))
-    selector = identity.selector if backend else ""
-    readers = _readers(course, identity, backend, stack) if backend else ()
-    return Tools(course.settings, journal, backend, template, selector, readers)
+    return Tools(
+        settings=course.settings,
+        journal=Journal(
+            store.answers(course.id), lambda answer: store.add_answer(course.id, answer)
+        ),
+        backend=backend,
+        template=template,
+        selector=identity.selector if method.needs_backend else "",
+        readers=_readers(course, identity, backend, stack) if backend else (),
+        **measuring_tools(course.settings, identity, method, stack),
+    )
+
+
+def measuring_tools(
+    settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
+) -> dict[str, Any]:
+    """What a method measures rows with: earlier values, a quality model, a model that can learn."""
+    store = identity.store
+    tools: dict[str, Any] = {"scores": Scores(store.scores, store.add_scores)}
+    if method.needs_quality:
+        from localsel.quality import QualityModel
+
+        tools["rater"] = QualityModel.open(identity.quality_folder, settings.threads)
+        tools["rater_name"] = identity.quality
+    if method.tunes:
+        tools["learner"] = Learner(settings, identity, stack)
+    return tools
 
 
 def _readers(
@@ -47,16 +78,24 @@ def _readers(
     return tuple(readers[name] for name in sorted(readers))
 
 
-def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) -> Iterator[Event]:
+def choose(
+    course: Course,
+    method: Method,
+    pool: Pool,
+    included: Sequence[int],
+    set_aside: Mapping[int, str] = NOTHING,
+) -> Iterator[Event]:
     """Asks what is not answered yet. Every answer is committed before its event is sent.
 
-    `included` are rows that a person picked: they come first, and the method fills the rest.
+    `included` are rows that a person picked: they come first, and the method fills the rest. Rows
+    that a method cannot score join those that were `set_aside`.
     """
     settings, store, journal = course.settings, course.store, method.tools.journal
     budget = wanted(pool.plan) if pool.plan else settings.budget - len(included)
     total = len(pool.plan.queries) * settings.orders if pool.plan else budget
     picks: list[Pick] = []
     done = 0
+    unscored: dict[int, str] = {}
     with course.timed("choose"):
         yield course.event("stage", total=total, cached=len(journal.finished))
         for step in method.picks(pool, budget) if budget else ():
@@ -67,6 +106,11 @@ def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) 
                 yield course.event("progress", done=step.done, total=step.total)
             elif isinstance(step, Remark):
                 yield course.event("note", text=step.text)
+            elif isinstance(step, Unscored):
+                unscored |= step.reasons
+                store.set_aside(course.id, {**set_aside, **unscored})
+                store.update_run(course.id, facts={"unscored": len(unscored)})
+                yield course.event("note", text=_without(step))
             else:
                 picks.append(step)
                 if pool.plan is None:
@@ -75,6 +119,13 @@ def choose(course: Course, method: Method, pool: Pool, included: Sequence[int]) 
         everything = numbered([*human, *ranked(picks)])
         check(everything, budget + len(included), settings.method)
         store.set_picks(course.id, everything)
+
+
+def _without(found: Unscored) -> str:
+    """How many rows have no score, and the reason of most of them."""
+    (reason, _), *others = Counter(found.reasons.values()).most_common()
+    rest = " or the like" if others else ""
+    return f"{counted(len(found.reasons), 'row')} cannot be scored: {reason}{rest}."
 
 
 def _answered(course: Course, answer: Answer, done: int, total: int, journal: Journal) -> Event:

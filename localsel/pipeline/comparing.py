@@ -25,7 +25,7 @@ from localsel.comparison import (
 )
 from localsel.errors import LocalselError, UsageError
 from localsel.events import Event
-from localsel.methods import METHODS
+from localsel.methods import METHODS, method_of
 from localsel.pipeline.course import Steps
 from localsel.pipeline.early import NOTHING
 from localsel.pipeline.identity import Identity, plain
@@ -33,7 +33,7 @@ from localsel.pipeline.naming import rows_in
 from localsel.pipeline.worker import work
 from localsel.selectors import model_name
 from localsel.servers import is_server, short_name
-from localsel.settings import Settings
+from localsel.settings import METHODS_OWN, Settings, fields
 from localsel.sharing import Sharing
 from localsel.store import Store
 
@@ -49,7 +49,8 @@ class Contest:
 
     Attributes:
         models: the selectors, as the user named them.
-        baselines: methods without a selector; random is always among them.
+        baselines: methods without a selector; random is always among them. One that scores rows
+            with a model does so with the first of `models`.
         questions: ask about so many questions of the plan only.
         seeds: of a baseline that draws; random has three at least.
         human: a file that names the rows that a person chose.
@@ -80,13 +81,14 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
                 # One that is not there is refused before the minutes of embedding.
                 _ = Identity(replace(settings, model=model), store).model
     sharing = Sharing(contest.questions, command=contest.command)
-    plan = yield from _last("plan", replace(settings, model=contest.models[0]), sharing, "")
+    asked = own_options(settings, settings.method, contest.models[0])
+    plan = yield from _last("plan", asked, sharing, "")
     with closing(Store(settings.home)) as store, store.using(plan["pool"]):
         if not plan["is_sample"]:
             # Then it is the question that a plain run asks, and its answers serve.
             sharing = replace(sharing, questions=None)
         people = _people(settings, contest, store, plan)
-        entries, network = yield from _selectors(settings, contest, sharing)
+        entries, network = yield from _selectors(asked, contest, sharing)
         if all(each.error for each in entries):
             raise _failure(entries[0])
         entries += yield from _baselines(settings, contest, int(plan["picks"]))
@@ -104,7 +106,7 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
     refuse_contest(settings, contest)
     plans: dict[str, Any] = {}
     for name, model in zip(names_of(contest.models), contest.models, strict=True):
-        own = replace(settings, model=model)
+        own = own_options(settings, settings.method, model)
         last = yield from _last("rehearse", own, Sharing(contest.questions), name)
         plans[name] = last["plan"]
         if not last["plan"]["prompt_tokens"]:
@@ -124,12 +126,24 @@ def refuse_contest(settings: Settings, contest: Contest) -> None:
             "A comparison needs a selector.",
             "Give --model PATH, several times; `localsel models` lists what is here.",
         )
-    known = [*SEVERAL, *(name for name in METHODS.names if not METHODS.load(name).needs_backend)]
+    known = [*SEVERAL, *(name for name in METHODS.names if not METHODS.load(name).needs_plan)]
     for name in contest.baselines:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
             raise UsageError(f"There is no baseline {name!r}.", hint)
+    _refuse_unused(settings, contest)
+
+
+def _refuse_unused(settings: Settings, contest: Contest) -> None:
+    """Raises UsageError for an option that was set and that no method of the comparison has."""
+    names = [each for name in contest.baselines for each in SEVERAL.get(name, (name,))]
+    methods = [method_of(replace(settings, method=name)) for name in (settings.method, *names)]
+    had = {name for method in methods for name in method.options}
+    for name in METHODS_OWN:
+        if getattr(settings, name) != fields()[name].default and name not in had:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"No method of this comparison has {flag}.", "Leave it away.")
 
 
 def _people(
@@ -192,18 +206,29 @@ def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[E
         for turn in range(_seeds(method, contest)):
             name = f"{method} {turn + 1}" if _seeds(method, contest) > 1 else method
             own = replace(
-                settings,
-                method=method,
-                model=None,
+                own_options(settings, method, contest.models[0]),
                 budget=picks,
                 seed=settings.seed + turn,
                 orders=1,
-                backend="auto",
                 reason=False,
             )
             sharing = Sharing(command=contest.command)
             entries.append((yield from _entry(own, sharing, Entry(name, group=method))))
     return entries
+
+
+def own_options(settings: Settings, method: str, model: str) -> Settings:
+    """The settings of a baseline: what only other methods know at its default, and a model only
+    where it needs one, the first that is compared.
+    """
+    own = replace(settings, method=method)
+    needs = method_of(own)
+    defaults = {name: fields()[name].default for name in METHODS_OWN if name not in needs.options}
+    if not needs.needs_backend:
+        defaults |= {"model": None, "backend": "auto"}
+    else:
+        defaults["model"] = model
+    return replace(own, **defaults)  # type: ignore[arg-type]
 
 
 def _seeds(method: str, contest: Contest) -> int:
@@ -229,7 +254,11 @@ def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
 def _last(job: str, settings: Settings, sharing: Sharing, name: str) -> Steps[dict[str, Any]]:
     """Has a worker do a job; passes its events on, and returns the details of its `done`."""
     details: dict[str, Any] = {}
-    whose = {"selector": name, "baseline": bool(name and not settings.model)} if name else {}
+    whose = (
+        {"selector": name, "baseline": bool(name and not METHODS.load(settings.method).needs_plan)}
+        if name
+        else {}
+    )
     with closing(work(job, settings, sharing)) as events:
         for event in events:
             if event.event == "done":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TypeVar
 
 from localsel.backends import BACKENDS
@@ -11,8 +12,10 @@ from localsel.backends.base import Backend, Opening, Reader
 from localsel.errors import BackendError, InputError, LocalselError, UsageError
 from localsel.methods.base import Method
 from localsel.pipeline.identity import Identity
-from localsel.settings import FILES, Settings, fields
+from localsel.records import Instruction
+from localsel.settings import FILES, METHODS_OWN, Settings, fields
 from localsel.stages.export import check_writable, format_of
+from localsel.stages.export.chosen import ANSWERS
 from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
 
@@ -32,6 +35,7 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
     if settings.out:
         format_of(settings.out)
         check_writable(settings.out)
+    refuse_options(settings, method)
     if method.needs_backend and not settings.model:
         raise UsageError(
             f"The method {settings.method!r} needs a model.",
@@ -54,10 +58,41 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
         raise UsageError(f"--out {settings.out} is the data file itself.", "Choose another.")
 
 
+def refuse_options(settings: Settings, method: type[Method]) -> None:
+    """Raises UsageError for an option that was set and that this method does not have."""
+    known = fields()
+    for name in METHODS_OWN:
+        value = getattr(settings, name)
+        if value != known[name].default and name not in method.options:
+            raise UsageError(
+                f"The method {settings.method!r} has no --{name.replace('_', '-')}.",
+                "Leave it away; `localsel methods` says what each has.",
+            )
+    if settings.variant and settings.variant not in method.variants:
+        raise UsageError(
+            f"The method {settings.method!r} has no --variant {settings.variant!r}.",
+            f"There are {', '.join(method.variants)}.",
+        )
+
+
+def refuse_unanswered(
+    settings: Settings, method: type[Method], instructions: Sequence[Instruction]
+) -> None:
+    """Raises InputError where a method needs responses and no row has one."""
+    if method.needs_responses and not any(each.response for each in instructions):
+        raise InputError(
+            f"{settings.data} has no column of responses, which the method {settings.method!r}"
+            " needs.",
+            f"It would be called {', '.join(ANSWERS)}; --map response=COLUMN names another.",
+        )
+
+
 def refuse_unfit(template: Template, criteria: str | None) -> None:
     """Raises UsageError if a template cannot put a query, or has no place for these criteria."""
     if not template.answer:
         raise UsageError(f"The prompt {template.name!r} asks for a sentence, not for a choice.")
+    if template.options:
+        raise UsageError(f"The prompt {template.name!r} asks for a rating, not for a choice.")
     if criteria and "{criteria}" not in template.head:
         raise UsageError(
             f"The prompt {template.name!r} has no place for --criteria.",
@@ -71,10 +106,23 @@ def open_backend(
     """The selector, its canary alive, before the embedding that would be wasted without it."""
     if not method.needs_backend:
         return None
+    if method.tunes:
+        refuse_untunable(settings, identity)
+        return None  # It is opened when it has learnt.
     opened = open_selector(settings, identity.model, identity.backend)
     backend = stack.enter_context(closing(opened))
     backend.refuse_unfit(settings.query_size, settings.temperature)
     return backend
+
+
+def refuse_untunable(settings: Settings, identity: Identity) -> None:
+    """Raises UsageError for a model that cannot be fine-tuned."""
+    if not Path(identity.model).is_dir() and identity.backend != "scripted":
+        raise UsageError(
+            f"The method {settings.method!r} fine-tunes its model, and {settings.model} cannot be:"
+            " it is no Hugging Face folder.",
+            "Give the folder that it was made from.",
+        )
 
 
 def open_selector(settings: Settings, model: str, backend: str) -> Backend:

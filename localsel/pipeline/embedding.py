@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from localsel.errors import WorkspaceError
+from localsel.methods.base import Method
 from localsel.pipeline.admitting import Admission
 from localsel.pipeline.course import Course, Steps
 from localsel.pipeline.identity import Identity
@@ -17,10 +18,13 @@ VECTORS_AT_ONCE = 1024
 
 
 def embed(
-    course: Course, identity: Identity, admission: Admission
+    course: Course, identity: Identity, admission: Admission, method: type[Method] | None = None
 ) -> Steps[tuple[Vectors, Vectors]]:
     """Unit vectors: [n, d] of the instructions open to choice, [g, d] of the given texts."""
-    texts = [each.text for each in admission.open]
+    with_responses = method is not None and method.embeds_responses
+    texts = [
+        f"{each.text}\n{each.response}" if with_responses else each.text for each in admission.open
+    ]
     vectors = yield from _vectors(course, identity, [*texts, *admission.given])
     return vectors[: len(texts)], vectors[len(texts) :]
 

@@ -18,11 +18,11 @@ from typing import Any
 from localsel.errors import BackendError, UsageError
 from localsel.methods.base import Method
 from localsel.runs import ENDED
-from localsel.selectors import find_selector, is_scripted, is_served
+from localsel.selectors import find_quality_model, find_selector, is_scripted, is_served
 from localsel.servers import Served, address_of, is_server
 from localsel.settings import FILES, OUTSIDE_FINGERPRINT, YOUNGER, Settings, fields
 from localsel.sharing import Sharing
-from localsel.stages.prompt import Template
+from localsel.stages.prompt import Template, find_template
 from localsel.store import Store
 
 # Raised whenever the same settings would select other rows than before.
@@ -136,6 +136,16 @@ class Identity:
         return self.store.digest(self.embedder_folder, folder_fingerprint)
 
     @cached_property
+    def quality_folder(self) -> Path:
+        """The quality model that was named, or the one that comes with localsel."""
+        return find_quality_model(self.settings.quality_model, self.settings.home)
+
+    @cached_property
+    def quality(self) -> str:
+        """The sha256 of the quality model."""
+        return self.store.digest(self.quality_folder, folder_sha256)
+
+    @cached_property
     def plan(self) -> str:
         """The same queries."""
         names = (*PLANNED_BY, "index", "seed")
@@ -170,6 +180,11 @@ class Identity:
             "embedder": self.embedder if method.needs_vectors else None,
             "prompt": template.parts if method.needs_backend else None,
         }
+        if method.templates:
+            asked = [find_template(name) for name in method.templates]
+            content["prompt"] = [[each.parts, each.options] for each in asked]
+        if method.needs_quality:
+            content["quality"] = self.quality
         # A run of its own goes by the same name whether or not it is compared later.
         if sharing.questions:
             content["questions"] = sharing.questions

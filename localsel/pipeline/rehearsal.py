@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localsel import offline
 from localsel.backends.base import Ask, Backend, Choice
 from localsel.events import Event
-from localsel.methods import METHODS
-from localsel.methods.base import Journal, Method, Pool, Tools
+from localsel.methods import method_of
+from localsel.methods.base import Journal, Pool, Tools
 from localsel.methods.fitting import Fitter
-from localsel.pipeline import admitting, embedding, loading, planning
+from localsel.pipeline import admitting, choosing, embedding, loading, planning
 from localsel.pipeline.course import Course, peak_memory
-from localsel.pipeline.early import open_backend, refuse_early
+from localsel.pipeline.early import open_backend, refuse_early, refuse_unanswered
 from localsel.pipeline.identity import Identity
 from localsel.records import Instruction, Plan, Prompt, Query
 from localsel.settings import Settings
@@ -40,7 +40,7 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
     with guard as network, closing(Store(settings.home)) as store, ExitStack() as stack:
         store.refuse_unwritable()
         course = Course(settings, store, network)
-        method: type[Method] = METHODS.load(settings.method)
+        method = method_of(settings)
         template = find_template(settings.prompt)
         refuse_early(settings, method, template)
         identity = Identity(settings, store)
@@ -48,6 +48,7 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
         stack.enter_context(store.using(identity.pool))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
+        refuse_unanswered(settings, method, admission.open)
         backend = open_backend(settings, identity, method, stack)
         planned: dict[str, Any] = {}
         chooses = settings.budget > len(admission.included)
@@ -64,11 +65,13 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
         elif chooses:
             pool = Pool(admission.open)
             if method.needs_vectors:
-                vectors, given = yield from embedding.embed(course, identity, admission)
+                vectors, given = yield from embedding.embed(course, identity, admission, method)
                 pool = Pool(admission.open, vectors, given=given)
-            tools = Tools(settings, Journal(), backend, template)
-            seconds = method(tools).seconds(pool)
-            planned = {} if seconds is None else {"choose_seconds": round(seconds, 1)}
+            tools = Tools(
+                settings, Journal(), backend, template, identity.selector if backend else ""
+            )
+            tools = replace(tools, **choosing.measuring_tools(settings, identity, method, stack))
+            planned = dict(method(tools).estimate(pool))
         facts = {"budget": settings.budget, "open_rows": len(admission.open), **planned}
         facts |= {"peak_memory": peak_memory(), **course.so_far()}
         yield course.event("done", done=1, total=1, plan=facts)

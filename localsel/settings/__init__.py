@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILES",
+    "METHODS_OWN",
     "OUTSIDE_FINGERPRINT",
     "YOUNGER",
     "Display",
@@ -60,7 +61,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "options": "FILES OUTSIDE_FINGERPRINT YOUNGER Display Settings describe fields hints",
+    "options": "FILES METHODS_OWN OUTSIDE_FINGERPRINT YOUNGER"
+    " Display Settings describe fields hints",
     "places": "api_key default_workspace home model_folders resource user_file",
     "shapes": "schema",
     "sources": "gather known read_environment read_file",

@@ -35,6 +35,68 @@ class Settings:
     backend: Annotated[str, Meta(description="What runs the selector; auto goes by the path.")] = (
         "auto"
     )
+    variant: Annotated[
+        str | None,
+        Meta(
+            description="alpagasus, ifd: another way to do it."
+            " [default: alpagasus: accuracy; ifd: cherry]"
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        Meta(
+            description="alpagasus: the least rating; deita: the largest cosine to a pick."
+            " [default: alpagasus: none; deita: 0.9]"
+        ),
+    ] = None
+    quality_model: Annotated[
+        str | None,
+        Meta(
+            description="mods: what rates answers, a Hugging Face folder with one output."
+            " [default: nano-quality, a toy]"
+        ),
+    ] = None
+    quality_above: Annotated[
+        float, Meta(description="mods: only rows whose own answer is rated higher.")
+    ] = 0.0
+    necessity_below: Annotated[
+        float, Meta(description="mods: only rows whose answer by the tuned model is rated lower.")
+    ] = 0.0
+    pre_experience: Annotated[
+        bool, Meta(description="ifd: tune the model on a few diverse rows first.")
+    ] = False
+    new_tokens: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="perplexity, openended, mods: tokens of an answer that the model writes,"
+            " at most.",
+        ),
+    ] = 256
+    tune_rows: Annotated[
+        Count | None,
+        Meta(
+            description="mods, ifd: rows to tune on. [default: mods: half the budget; ifd: 1,000]"
+        ),
+    ] = None
+    tune_epochs: Annotated[
+        Count | None,
+        Meta(description="mods, ifd: times through these. [default: mods: 3; ifd: 1]"),
+    ] = None
+    tune_rate: Annotated[
+        float, Meta(gt=0, le=1, description="mods, ifd: the learning rate at its highest.")
+    ] = 2e-5
+    tune_rank: Annotated[
+        int, Meta(ge=1, le=1024, description="mods, ifd: the rank of the LoRA matrices.")
+    ] = 64
+    tune_batch: Annotated[
+        Count | None,
+        Meta(description="mods, ifd: rows of one step. [default: mods: 512; ifd: 128]"),
+    ] = None
+    tune_length: Annotated[
+        int,
+        Meta(ge=16, description="mods, ifd: tokens of a row to tune on or to score, at most."),
+    ] = 1024
     grouping: Annotated[
         Grouping, Meta(description="How the pool is grouped before the model chooses.")
     ] = "coreset"
@@ -177,9 +239,16 @@ OUTSIDE_FINGERPRINT = frozenset(
     | {"gpus", "gpu_memory"}
 )
 
+# What only some methods know; each says which.
+METHODS_OWN = (
+    *("variant", "threshold", "quality_model", "quality_above", "necessity_below", "new_tokens"),
+    *("pre_experience", "tune_rows", "tune_epochs", "tune_rate", "tune_rank", "tune_batch"),
+    "tune_length",
+)
+
 # Younger than runs that may still have to go on: their records lack these, which then had the value
 # that they have by themselves, and at that value they change no fingerprint.
-YOUNGER = frozenset({"gpus", "gpu_memory", "constraint", "allow_host", "concurrency"})
+YOUNGER = frozenset({"gpus", "gpu_memory", "constraint", "allow_host", "concurrency", *METHODS_OWN})
 
 
 def fields() -> dict[str, dataclasses.Field[Any]]:

@@ -14,11 +14,15 @@ from localsel.settings import resource
 __all__ = ["after_pick", "find_template", "load_template", "render", "template_names"]
 
 
+PARTS = ("criteria", "head", "candidate", "tail", "answer")
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """One file under `prompts/`: the parts of a question, in the order a model reads them.
 
-    With an `answer` to complete it asks for a choice, without one for a sentence.
+    With an `answer` to complete it asks for a choice, without one for a sentence; with `options`
+    for one of them, a rating say, and not for a label.
     """
 
     name: str
@@ -28,17 +32,12 @@ class Template:
     candidate: str
     tail: str
     answer: str
+    options: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, str]:
         """What a model reads of it: neither its name nor what it says about itself."""
-        return {
-            "criteria": self.criteria,
-            "head": self.head,
-            "candidate": self.candidate,
-            "tail": self.tail,
-            "answer": self.answer,
-        }
+        return {name: getattr(self, name) for name in PARTS}
 
 
 def template_names() -> list[str]:
@@ -71,7 +70,7 @@ def load_template(path: Path) -> Template:
         parts = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"The prompt {path} cannot be read: {error}.") from error
-    wanted = set(Template.__dataclass_fields__) - {"name"}
+    options, wanted = _options(path, parts), {"about", *PARTS}
     if odd := wanted.symmetric_difference(parts):
         raise UsageError(
             f"The prompt {path} has to define {', '.join(sorted(wanted))};"
@@ -79,10 +78,19 @@ def load_template(path: Path) -> Template:
         )
     if unfit := [name for name in sorted(wanted) if not isinstance(parts[name], str)]:
         raise UsageError(f"The prompt {path} has to give text for {', '.join(unfit)}.")
-    for placeholder in ("{label}", "{text}") if parts["answer"] else ("{text}",):
+    labelled = parts["answer"] and not options
+    for placeholder in ("{label}", "{text}") if labelled else ("{text}",):
         if placeholder not in parts["candidate"]:
             raise UsageError(f"The prompt {path} lacks {placeholder} in its part 'candidate'.")
-    return Template(name=path.stem, **parts)
+    return Template(name=path.stem, options=options, **parts)
+
+
+def _options(path: Path, parts: dict[str, object]) -> tuple[str, ...]:
+    """Takes the answers that a rating may have out of the parts."""
+    found = parts.pop("options", [])
+    if not isinstance(found, list) or not all(str(each).isdecimal() for each in found):
+        raise UsageError(f"The prompt {path} has to give whole numbers as options.")
+    return tuple(str(each) for each in found)
 
 
 def render(
@@ -92,7 +100,7 @@ def render(
     head = template.head.replace("{criteria}", criteria or template.criteria)
     tail = template.tail.replace("{quota}", str(quota)).rstrip()
     candidates = tuple(show(template, label, text) for label, text in enumerate(texts, start=1))
-    return Prompt(head, candidates, tail, template.answer)
+    return Prompt(head, candidates, tail, template.answer, template.options)
 
 
 def show(template: Template, label: int, text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from localsel.store.database import Database, failure
 
 FEW = 100
 """Texts that are faster looked for one by one."""
+AT_ONCE = 500
+"""Scores that one question asks for."""
 
 
 class Caches(Database):
@@ -54,6 +57,25 @@ class Caches(Database):
             each = (self._one(f"{found} AND text = ?", embedder, text) for text in texts)
             return {row["text"]: (row["chunk"], row["place"]) for row in each if row}
         return {row["text"]: (row["chunk"], row["place"]) for row in self._rows(found, embedder)}
+
+    def scores(self, measure: str, texts: Sequence[bytes]) -> dict[bytes, Any]:
+        """What was measured of texts, given by digest; of those that are missing nothing."""
+        found: dict[bytes, Any] = {}
+        for start in range(0, len(texts), AT_ONCE):
+            some = texts[start : start + AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            asked = f"SELECT text, value FROM scores WHERE measure = ? AND text IN ({marks})"
+            rows = self._rows(asked, measure, *some)
+            found |= {row["text"]: json.loads(row["value"]) for row in rows}
+        return found
+
+    def add_scores(self, measure: str, values: Mapping[bytes, Any]) -> None:
+        """Keeps what was measured of texts: numbers, lists of them, or words."""
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO scores VALUES (?, ?, ?)",
+                ((measure, text, json.dumps(value)) for text, value in values.items()),
+            )
 
     def graph(self, name: str) -> Path:
         """Where the graph of neighbours of that name is kept."""

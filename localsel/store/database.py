@@ -10,7 +10,7 @@ from pathlib import Path
 
 from localsel.errors import WorkspaceError
 
-VERSION = 3
+VERSION = 4
 LARGEST = 2**62
 """Numbers up to here fit into a column."""
 
@@ -63,12 +63,15 @@ CREATE TABLE choices (
 CREATE TABLE vectors (
     embedder TEXT, text BLOB, chunk TEXT, place INTEGER, PRIMARY KEY (embedder, text)
 ) WITHOUT ROWID;
+CREATE TABLE scores (
+    measure TEXT, text BLOB, value TEXT, PRIMARY KEY (measure, text)
+) WITHOUT ROWID;
 CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 """
 
 
 # A workspace of an older format is brought up to date: the tables that each format added.
-ADDED = {2: ("set_aside", "reasons", "imported"), 3: ("changes", "choices")}
+ADDED = {2: ("set_aside", "reasons", "imported"), 3: ("changes", "choices"), 4: ("scores",)}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from localsel.backends.base import Opening
+from localsel.backends.base import Backend, Opening
 from localsel.backends.scripted import ScriptedBackend
+from localsel.errors import LocalselError
 from localsel.methods import METHODS
-from localsel.methods.base import Journal, Method, Pool, Tools
+from localsel.methods.base import (
+    Journal,
+    Lesson,
+    Method,
+    Pool,
+    Progress,
+    Remark,
+    Tools,
+    Tuned,
+)
 from localsel.records import Answer, Instruction, Pick
 from localsel.settings import Settings
 from localsel.stages.plan import make_plan
@@ -19,6 +32,12 @@ from localsel.stages.prompt import find_template
 SIZES = (1, 2, 3, 12, 40)
 LARGE = 1100
 """More than any method takes into account of a pool."""
+SCORING = [
+    name
+    for name, method in METHODS.load_all().items()
+    if method.needs_backend and not method.needs_plan
+]
+"""Methods that go by a number for every row: where a model says none, they pick nothing."""
 TOPICS = ["rivers", "bread", "law", "ships", "winter", "maps", "birds", "steel", "music"]
 
 
@@ -40,6 +59,28 @@ def pool_of(size: int, budget: int, query_size: int = 5) -> Pool:
     return Pool(instructions, vectors, make_plan(clusters, budget, query_size))
 
 
+class Lengthwise:
+    """Rates an answer by its letters: all responses of the pool are good enough."""
+
+    def scores(self, pairs: Iterable[tuple[str, str]]) -> Iterator[float]:
+        for _, answer in pairs:
+            yield (len(answer) - 40) / 10
+
+
+@dataclass(frozen=True)
+class Unteachable:
+    """A scripted rule, which is as before after any lesson."""
+
+    model: str
+
+    def untuned(self) -> AbstractContextManager[Backend]:
+        return closing(ScriptedBackend.open(Opening(self.model)))
+
+    def tune(self, lesson: Lesson) -> Generator[Progress | Remark, None, Tuned]:
+        yield Progress(0, len(lesson.pairs))
+        return Tuned(ScriptedBackend.open(Opening(self.model)), str(len(lesson.pairs)))
+
+
 def run(
     name: str,
     pool: Pool,
@@ -56,6 +97,9 @@ def run(
         ScriptedBackend.open(Opening(model)) if method_class.needs_backend else None,
         find_template("published") if method_class.needs_backend else None,
         selector="0123456789abcdef" * 4,
+        rater=Lengthwise() if method_class.needs_quality else None,
+        rater_name="lengthwise",
+        learner=Unteachable(model) if method_class.tunes else None,
     )
     told = list(method_class(tools).picks(pool, budget))
     picks = [item for item in told if isinstance(item, Pick)]
@@ -103,7 +147,7 @@ def test_global_randomness_is_left_alone(name: str) -> None:
     assert np.random.random() == first
 
 
-@pytest.mark.parametrize("name", METHODS.names)
+@pytest.mark.parametrize("name", [name for name in METHODS.names if name not in SCORING])
 @pytest.mark.parametrize("orders", [1, 3])
 @pytest.mark.parametrize("model", ["first", "random:1", "abstain:0.5", "abstain:1"])
 def test_a_selector_that_says_little_still_fills_the_budget(
@@ -115,6 +159,12 @@ def test_a_selector_that_says_little_still_fills_the_budget(
         asked = [answer for answer in answers if answer.outcome != "forced"]
         assert {answer.outcome for answer in asked} == {"abstained"}
         assert {pick.chosen_by for pick in picks} <= {"fallback", "forced"}
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_a_row_without_a_score_is_picked_by_nobody(name: str) -> None:
+    with pytest.raises(LocalselError, match=r"^Only \d+ rows have a score, fewer than .* of 15"):
+        run(name, pool_of(40, 15), 15, "abstain:1")
 
 
 @pytest.mark.parametrize("name", METHODS.names)

@@ -1,0 +1,79 @@
+"""A lesson and a model → the model after it, open; an unfinished lesson goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from localsel.backends.base import Backend
+from localsel.methods.base import Lesson, Progress, Remark, Tuned
+from localsel.pipeline.early import open_selector
+from localsel.pipeline.identity import Identity, digest
+from localsel.settings import Settings
+from localsel.wording import counted
+
+VERSION = 1
+"""Raised whenever the same lesson would give other weights than before."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The model of a run, and the stack of what is closed when the run ends."""
+
+    settings: Settings
+    identity: Identity
+    stack: ExitStack
+
+    def untuned(self) -> AbstractContextManager[Backend]:
+        """The model as it is."""
+        return closing(open_selector(self.settings, self.identity.model, self.identity.backend))
+
+    def tune(self, lesson: Lesson) -> Generator[Progress | Remark, None, Tuned]:
+        """Fine-tunes a copy in the workspace, which is removed when the run has ended.
+
+        A scripted rule has nothing to learn, and is opened as it is.
+        """
+        from localsel.training import Recipe, train
+
+        settings, identity = self.settings, self.identity
+        recipe = Recipe(
+            epochs=lesson.epochs,
+            learning_rate=settings.tune_rate,
+            batch=lesson.batch,
+            length=settings.tune_length,
+            rank=settings.tune_rank,
+            seed=settings.seed,
+        )
+        content = {"model": identity.selector, "recipe": asdict(recipe), "pairs": lesson.pairs}
+        name = digest(content | {"version": VERSION})
+        if identity.backend == "scripted":
+            return Tuned(self.stack.enter_context(self.untuned()), name)
+        into = settings.home / "tuned" / name[:24]
+        yield Remark(f"Tuning {Path(identity.model).name} on {counted(len(lesson.pairs), 'row')}.")
+        for step in train(Path(identity.model), lesson.pairs, recipe, into, settings.threads):
+            yield Progress(step.done, step.total)
+        self.stack.push(Forgetting(into))
+        opened = open_selector(settings, str(into), identity.backend)
+        return Tuned(self.stack.enter_context(closing(opened)), name)
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """Removes a tuned model when its run has ended; one that was cut goes on with it."""
+
+    folder: Path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
