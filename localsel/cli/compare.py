@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsel.cli.options import home, settings_from, settings_options, typed
+from localsel.cli.options import Sectioned, home, settings_from, settings_options, typed
 from localsel.cli.output import json_text, print_json, say
 from localsel.errors import UsageError
 from localsel.events import Event
@@ -40,14 +40,14 @@ figures: docs/comparing.md.
 """
 
 
-@click.command("compare", epilog=EPILOG)
+@click.command("compare", cls=Sectioned, epilog=EPILOG)
 @click.argument("what", metavar="DATA | RUN RUN…", nargs=-1, required=True)
 @click.option("--model", multiple=True, metavar="PATH", help="A selector; give several.")
 @click.option(
     "--baseline",
     multiple=True,
     metavar="METHOD",
-    help="Beside random: length, coreset, kmeans, rouge, cbs; several.",
+    help="A method beside random; several. See `localsel methods`.",
 )
 @click.option(
     "--human", type=click.Path(path_type=Path), help="A file that names the rows a person chose."

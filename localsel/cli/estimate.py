@@ -21,11 +21,14 @@ def print_estimate(plan: dict[str, Any], name: str = "a run of these settings") 
             ["near-duplicates left out", plan["near_duplicates"]],
         ]
     if "prompt_tokens" in plan:
-        rows += [
-            ["prompt tokens", plan["prompt_tokens"]],
-            ["longest prompt", f"{plan['longest_prompt']:,} of {plan['context']:,} tokens"],
-            ["candidates shortened", plan["shortened"]],
-        ]
+        rows.append(["prompt tokens", plan["prompt_tokens"]])
+    if "longest_prompt" in plan:
+        longest = f"{plan['longest_prompt']:,} of {plan['context']:,} tokens"
+        rows.append(["longest prompt", longest])
+    if "shortened" in plan:
+        rows.append(["candidates shortened", plan["shortened"]])
+    if "new_tokens" in plan:
+        rows.append(["tokens to write, at most", plan["new_tokens"]])
     if "choose_seconds" in plan:
         rows.append(["choosing takes about", duration(plan["choose_seconds"])])
     rows.append(["memory, at most so far", f"{plan['peak_memory'] / 2**20:,.0f} MiB"])

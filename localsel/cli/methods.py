@@ -2,35 +2,103 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any
+
 import click
 
+from localsel.cli.method_lines import card, table
 from localsel.cli.options import json_option
-from localsel.cli.output import print_json, print_table
-from localsel.methods import METHODS
+from localsel.cli.output import print_json, say
+from localsel.methods import METHODS, method_of
+from localsel.methods.base import Method
+from localsel.printable import visible
+from localsel.settings import Settings, fields
+from localsel.settings.own import meaning, usual
 
-NEEDS = {"needs_backend": "a model", "needs_vectors": "an embedder", "needs_responses": "responses"}
+NEEDS = {
+    "needs_backend": "a model",
+    "needs_vectors": "an embedder",
+    "needs_responses": "responses",
+    "needs_quality": "a quality model",
+}
+FOLDER = "a Hugging Face folder"
 
 
 @click.command("methods")
+@click.argument("name", required=False)
 @json_option
-def command(as_json: bool) -> None:
-    """List what can select."""
-    found = [
-        {
-            "name": name,
-            "about": method.about,
-            "needs": [text for flag, text in NEEDS.items() if getattr(method, flag)],
-            "model_calls": method.cost,
-            "source": method.source or None,
-        }
-        for name, method in METHODS.load_all().items()
-    ]
+def command(name: str | None, as_json: bool) -> None:
+    """List what can select, and what each method needs and costs; or tell all about one."""
+    if name:
+        method = METHODS.load(name)
+        found = described(name, method)
+        if as_json:
+            print_json(found)
+        else:
+            _print(card(found, method, get_terminal_size().columns))
+        return
+    methods = [described(each, method) for each, method in METHODS.load_all().items()]
     if as_json:
-        print_json(found)
+        print_json(methods)
     else:
-        rows: list[list[object]] = [
-            [row["name"], row["about"], ", ".join(row["needs"]) or "nothing"]
-            + [row["model_calls"], row["source"]]
-            for row in found
-        ]
-        print_table(["method", "does", "needs", "model calls", "source"], rows)
+        _print(table(methods, get_terminal_size().columns))
+        say("\nN: the rows of the pool. `localsel methods NAME` tells all about one.")
+
+
+def _print(lines: Iterable[str]) -> None:
+    click.echo("\n".join(visible(line) for line in lines))
+
+
+def described(name: str, method: type[Method]) -> dict[str, Any]:
+    """One method as JSON: what it is by itself, and `otherwise` what other settings make of it."""
+    plain = Settings(data=Path("-"), budget=1, method=name)
+    others = [(changed, method_of(replace(plain, **changed))) for changed in _changes(method)]
+    own = method_of(plain)
+    return {
+        "name": name,
+        "about": method.about,
+        **_facts(name, own),
+        "variants": list(method.variants),
+        "otherwise": [
+            {"set": changed, **_facts(name, other), "about": _opening(other)}
+            for changed, other in others
+            if other is not own
+        ],
+    }
+
+
+def _changes(method: type[Method]) -> Iterator[dict[str, Any]]:
+    """Settings that may make another thing of a method: its variants, and what is on or off."""
+    yield from ({"variant": variant} for variant in method.variants[1:])
+    yield from ({name: True} for name in method.options if fields()[name].default is False)
+
+
+def _facts(name: str, method: type[Method]) -> dict[str, Any]:
+    return {
+        "needs": _needs(method),
+        "model_calls": method.cost,
+        "source": method.source or None,
+        "asks_queries": method.needs_plan,
+        "tunes": method.tunes,
+        "draws": method.draws,
+        "options": [
+            {"name": each, "about": meaning(each, name), "default": usual(each, name) or None}
+            for each in method.options
+        ],
+    }
+
+
+def _needs(method: type[Method]) -> list[str]:
+    """In words; a model that is fine-tuned has to be a folder."""
+    words = NEEDS | ({"needs_backend": FOLDER} if method.tunes else {})
+    return [text for flag, text in words.items() if getattr(method, flag)]
+
+
+def _opening(method: type[Method]) -> str:
+    """The first paragraph of what it says of itself, on one line."""
+    return " ".join((inspect.getdoc(method) or "").partition("\n\n")[0].split())

@@ -10,6 +10,7 @@ import click
 
 from localsel.settings import (
     FILES,
+    METHODS_OWN,
     Settings,
     Sourced,
     build,
@@ -26,7 +27,22 @@ NONE: Mapping[str, object] = {}
 METAVARS = {"map": "ROLE=COL,…", "model": "PATH", "budget": "N", "criteria": "TEXT"} | {
     "where": "COLUMN=VALUE",
     "trim": "SHARE",
+    "quality_model": "PATH",
 }
+
+
+class Sectioned(click.Command):
+    """A command that lists what only some methods know apart from its other options."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        records: dict[str, list[tuple[str, str]]] = {"Options": [], "Options of some methods": []}
+        everyones, own = records.values()
+        for option in self.get_params(context):
+            if record := option.get_help_record(context):
+                (own if option.name in METHODS_OWN else everyones).append(record)
+        for section, rows in records.items():
+            with formatter.section(section):
+                formatter.write_dl(rows)
 
 
 def settings_options(*left_out: str) -> Callable[[Command], Command]:
@@ -53,7 +69,7 @@ def _option(name: str) -> Callable[[Command], Command]:
         text += (
             f" [default: {f'{default:.0%}' if is_share else default}]" if _plain(default) else ""
         )
-    flag = f"--{name.replace('_', '-')}"
+    flag = flag_of(name)
     if bare is bool:
         return click.option(flag, name, is_flag=True, default=None, help=text)
     if name in ("where", *FILES):
@@ -64,6 +80,11 @@ def _option(name: str) -> Callable[[Command], Command]:
     kind = click.Path() if Path in (bare, *get_args(bare)) else click.STRING
     metavar = METAVARS.get(name, "PATH" if isinstance(kind, click.Path) else _metavar(name))
     return click.option(flag, name, type=kind, metavar=metavar, help=text)
+
+
+def flag_of(name: str) -> str:
+    """The flag that sets a setting."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _plain(default: object) -> bool:
@@ -85,7 +106,7 @@ def settings_from(
     given = {name: Sourced(value, "default") for name, value in defaults.items()}
     given |= gather({}, data, config)
     written = {
-        name: Sourced(value, f"--{name.replace('_', '-')}")
+        name: Sourced(value, flag_of(name))
         for name, value in flags.items()
         if value not in (None, ())
     }
@@ -98,7 +119,7 @@ def typed(flags: Mapping[str, object]) -> list[str]:
     for name, value in flags.items():
         if value in (None, (), False):
             continue
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(name)
         values = value if isinstance(value, tuple) else (value,)
         line += [flag if each is True else f"{flag}={each}" for each in values]
     return line

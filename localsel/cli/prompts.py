@@ -133,11 +133,15 @@ def _show_template(name: str, as_json: bool) -> None:
     template = find_template(name)
     parts = ("about", "criteria", "head", "candidate", "tail", "answer")
     if as_json:
-        print_json({"name": template.name} | {part: getattr(template, part) for part in parts})
+        shown = {part: getattr(template, part) for part in parts}
+        print_json({"name": template.name, **shown, "options": template.options})
     else:
         for part in parts:
             say(f"── {part}")
             click.echo(getattr(template, part).strip("\n"))
+        if template.options:
+            say("── options")
+            click.echo(", ".join(template.options))
 
 
 def _show_query(question: Question, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from localsel import offline
 from localsel.cli.display import open_display, watch
-from localsel.cli.options import settings_from, settings_options, typed
+from localsel.cli.options import Sectioned, settings_from, settings_options, typed
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
 from localsel.selectors import is_served
@@ -23,6 +23,7 @@ Examples:
   localsel run data.jsonl --budget 300 --model gemma.gguf --out picks.jsonl
   localsel run data.csv --budget 50 --model gemma.gguf --map instruction=question
   localsel run data.jsonl --budget 300 --method random --out baseline.jsonl
+  localsel run answered.jsonl --budget 300 --method ifd --model gemma.gguf
   localsel run data.jsonl --budget 300 --model gemma.gguf --dry-run
   localsel run data.jsonl --budget 200 --model gemma.gguf --given annotated.json --ban no.txt
 
@@ -33,7 +34,7 @@ Run the same command again after an interruption: it goes on where it stopped.
 """
 
 
-@click.command("run", epilog=EPILOG)
+@click.command("run", cls=Sectioned, epilog=EPILOG)
 @click.argument("data", type=click.Path(path_type=Path))
 @settings_options()
 @click.option("--dry-run", is_flag=True, help="Only say what would be asked, and for how long.")

@@ -23,7 +23,8 @@ class Form:
 
     Attributes:
         values: settings by name.
-        asks: whether the method puts questions to a model.
+        asks: whether the method needs a model.
+        plans: whether it asks the queries of a plan; what does not works with one model.
     """
 
     data: str = ""
@@ -31,19 +32,31 @@ class Form:
     baselines: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     asks: bool = True
+    plans: bool = True
 
     @property
     def compares(self) -> bool:
         """Several selectors, or one and baselines, are a comparison."""
-        return self.asks and (len(self.models) > 1 or bool(self.baselines))
+        return self.asks and self.plans and (len(self.models) > 1 or bool(self.baselines))
+
+    @property
+    def has_too_many(self) -> bool:
+        """More models than the method works with: there is no command for this."""
+        return self.asks and not self.plans and len(self.models) > 1
 
 
 def line_of(form: Form) -> tuple[str, ...]:
-    """`run` or `compare`, flags, and the data."""
+    """`run` or `compare`, flags, and the data.
+
+    Raises:
+        UsageError: a quote has no end, or there are models too many.
+    """
+    if form.has_too_many:
+        raise UsageError("The method works with one model.", "Mark only one.")
     flags: list[str] = []
     for name, value in form.values.items():
         parts = parted(name, value) if value.strip() else ()
-        flags += [_flag(name, each) for each in parts]
+        flags += [_switch(name) if is_switch(name) else _flag(name, each) for each in parts]
     if form.asks:
         flags += [_flag("model", each) for each in form.models]
     if form.compares:
@@ -103,7 +116,7 @@ def _default(name: str) -> object:
 def _stored(name: str, value: Any) -> list[str]:
     """The flags that set a value as the workspace keeps it."""
     if isinstance(value, bool):
-        return [f"--{name}"] * value
+        return [_switch(name)] * value
     if name == "map":
         pairs = ",".join(f"{role}={column}" for role, column in value.items())
         return [_flag(name, pairs)] if pairs else []
@@ -116,8 +129,17 @@ def _stored(name: str, value: Any) -> list[str]:
     return [_flag(name, value)]
 
 
+def is_switch(name: str) -> bool:
+    """Whether a setting is on or off; a command line can only turn it on."""
+    return fields()[name].default is False
+
+
+def _switch(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def _flag(name: str, value: object) -> str:
-    return f"--{name.replace('_', '-')}={value}"
+    return f"{_switch(name)}={value}"
 
 
 def _name(flag: str) -> str:

@@ -103,7 +103,7 @@ def costs(plan: Mapping[str, Any]) -> str:
     lasts = f"about {duration(plan['choose_seconds'])}"
     if "prompt_tokens" not in plan:
         return f"{lasts} {memory:>10}"
-    short = plan["shortened"]
+    short = plan.get("shortened", 0)
     cut = f" {short:,} shortened" if short else ""
     tokens = f"{plan['prompt_tokens']:,}"
     return f"{tokens:>10} tokens {lasts:>13} {memory:>10}{cut}"

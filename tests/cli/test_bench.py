@@ -74,13 +74,15 @@ def test_injection_counts_every_wording_and_its_control(localsel: Command) -> No
 
 
 def test_methods_find_what_the_plain_way_finds(localsel: Command) -> None:
-    done = localsel("bench", "methods", "--rows", 60, "--json")
+    done = localsel("bench", "methods", "--rows", 60, "--rounds", 1, "--json")
     assert done.code == 0, done.stderr
     rouge, cbs = done.document["rouge"], done.document["cbs"]
     assert (rouge["rows"], rouge["others"], rouge["plain_rows"]) == (60, 59, 20)
     assert rouge["largest_difference"] < 1e-9
     assert (cbs["rows"], cbs["plain_rows"], cbs["same_clusters"]) == (60, 60, True)
-    for found in (rouge, cbs):
+    ifd = done.document["ifd"]
+    assert (ifd["rows"], ifd["rounds"]) == (60, 1) and ifd["tokens"] > 60
+    for found in (rouge, cbs, ifd):
         assert found["ratio"] > 0
 
 

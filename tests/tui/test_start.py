@@ -13,14 +13,17 @@ from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input
 
 from localsel.methods import METHODS
+from localsel.settings import METHODS_OWN
 from localsel.tui.app import Localsel
 from localsel.tui.page import Page
 from localsel.tui.screens.start import StartScreen
+from localsel.tui.widgets.baselines import Group
 from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import Field, default_of, wrong
 from localsel.tui.widgets.forecast import Forecast
 from localsel.tui.widgets.leaving import was_left
+from localsel.tui.widgets.manner import Manner
 from localsel.tui.widgets.paths import Completing, completed, expanded
 from localsel.tui.widgets.picking import Picker, in_units
 from localsel.tui.widgets.selectors import Selectors
@@ -36,13 +39,24 @@ def home(embedded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(embedded, tmp_path / "own"))
 
 
+@pytest.fixture
+def answered(tmp_path: Path) -> Path:
+    """Instructions with responses."""
+    rows = [{"instruction": f"Name {each}.", "output": f"It is {each}."} for each in range(30)]
+    path = tmp_path / "answered.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
 def fill(filling: Filling, home: Path, data: Path | None, size: tuple[int, int] = (80, 24)) -> None:
     """Plays a scenario on the form, once it knows the models of this machine."""
 
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         form = StartScreen(app.desk, data)
         await app.push_screen(form)
-        await until(pilot, lambda: form.query_one(Selectors).models and form.methods)
+        await until(
+            pilot, lambda: form.query_one(Selectors).models and form.query_one(Manner).methods
+        )
         await filling(app, pilot, form)
 
     drive(scenario, home, size)
@@ -147,7 +161,7 @@ def test_more_settings_open_by_key_and_reach_the_line(home: Path, example_pool: 
     async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
         await pilot.press("space")
         await reach(pilot, form, "budget")
-        await pilot.press("4", "enter", "enter")
+        await pilot.press("4", "enter", "tab", "enter")
         await until(pilot, lambda: form.query(Box))
         await pilot.press("tab")
         assert isinstance(app.focused, Box)
@@ -383,11 +397,109 @@ def test_every_baseline_is_offered_and_seen(home: Path, size: tuple[int, int]) -
         form.query_one("#more", Collapsible).collapsed = False
         await until(pilot, lambda: form.query(Box))
         await pilot.pause()
-        names = [name for name in METHODS.names if not METHODS.load(name).needs_backend]
-        assert [box.name for box in form.query(Box)] == [name for name in names if name != "random"]
+        names = {name for name in METHODS.names if not METHODS.load(name).needs_plan}
+        assert {box.name for box in form.query(Box)} == names - {"random"}
         right = form.query_one("#more").region.right
         for box in form.query(Box):
             assert box.region.right <= right
             assert box.region.width >= len(str(box.name)) + 3
+        (scored,) = [group for group in form.query(Group) if group.needs == "a model, responses"]
+        assert {"ifd", "alpagasus"} <= set(scored.names)
 
     fill(filling, home, None, size)
+
+
+async def choose(pilot: Pilot[None], form: StartScreen, method: str) -> None:
+    form.query_one("#field-method", Field).value = method
+    await until(pilot, lambda: form.query_one(Manner).way["name"] == method)
+    await pilot.pause()
+
+
+def shown(form: StartScreen) -> set[str]:
+    """The options of some methods that the form asks for."""
+    return {each.setting for each in form.query(Field) if each.display} & set(METHODS_OWN)
+
+
+def test_the_form_asks_for_what_the_method_knows_and_no_more(home: Path) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        for name in METHODS.places:
+            await choose(pilot, form, name)
+            assert shown(form) == set(METHODS.load(name).options), name
+            grouping = form.query_one("#field-grouping", Field)
+            assert grouping.display == METHODS.load(name).needs_plan
+
+    fill(filling, home, None, (120, 40))
+
+
+def test_options_of_a_method_reach_the_line_and_leave_with_it(home: Path, answered: Path) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await pilot.press("space")
+        await choose(pilot, form, "alpagasus")
+        assert "needs a model, responses" in screen_text(app)
+        assert "The least rating." in screen_text(app)
+        await reach(pilot, form, "variant")
+        await pilot.press("enter", *"helpful", "enter")
+        await reach(pilot, form, "threshold")
+        await pilot.press("3")
+        flags = ("--method=alpagasus", "--variant=helpfulness", "--threshold=3")
+        await until(pilot, lambda: forecast(form).line[1:4] == flags)
+        await choose(pilot, form, "length-long")
+        assert forecast(form).line[:3] == ("run", "--method=length-long", "--")
+        await choose(pilot, form, "deita")
+        assert "The largest cosine to a pick." in screen_text(app)
+
+    fill(filling, home, answered, (120, 40))
+
+
+def test_what_another_option_brings_along_is_asked_for(home: Path, answered: Path) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await choose(pilot, form, "ifd")
+        assert "tune_rows" not in shown(form)
+        await reach(pilot, form, "pre_experience")
+        await pilot.press("enter", *"on", "enter")
+        await until(pilot, lambda: "tune_rows" in shown(form))
+        assert "needs a Hugging Face folder" in screen_text(app)
+        form.query_one(Selectors).focus()
+        await pilot.press("space")
+        says = "ifd fine-tunes its model: nano-gemma2 is no Hugging Face folder."
+        await until(pilot, lambda: forecast(form).problem == says)
+        assert forecast(form).line[1:3] == ("--method=ifd", "--pre-experience")
+        form.query_one("#field-variant", Field).value = "superfiltering"
+        await until(pilot, lambda: shown(form) == {"variant", "tune_length"})
+        assert "--pre-experience" not in forecast(form).line
+
+    fill(filling, home, answered, (120, 40))
+
+
+def test_a_method_that_works_with_one_model_is_no_comparison(home: Path, answered: Path) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await pilot.press("space", "space")
+        form.query_one("#more", Collapsible).collapsed = False
+        form.query_one(Box).value = True
+        await until(pilot, lambda: forecast(form).line[:1] == ("compare",))
+        await choose(pilot, form, "alpagasus")
+        assert not forecast(form).line
+        assert forecast(form).problem == "alpagasus works with one model: mark only one."
+        assert not form.query_one("#baselines").display
+        form.query_one(Selectors).toggle("nano-gemma2")
+        await pilot.pause()
+        wanted = ("run", "--method=alpagasus", "--model=nano-llama", "--", str(answered))
+        assert forecast(form).line == wanted
+
+    fill(filling, home, answered, (120, 40))
+
+
+def test_what_needs_responses_says_that_there_are_none(home: Path, example_pool: Path) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await pilot.press("space")
+        await until(pilot, lambda: "Alpaca columns: instruction, input" in screen_text(app))
+        await choose(pilot, form, "ifd")
+        says = "ifd needs responses, of which the data has no column."
+        assert says in screen_text(app)
+        await choose(pilot, form, "selectllm")
+        assert says not in screen_text(app)
+        (box,) = [box for box in form.query(Box) if box.name == "ifd"]
+        box.value = True
+        await until(pilot, lambda: says in screen_text(app))
+
+    fill(filling, home, example_pool)

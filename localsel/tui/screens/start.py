@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, ItemGrid, VerticalScroll
+from textual.containers import Container, Horizontal, VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Button, Collapsible, Input, Static
@@ -24,6 +24,8 @@ from localsel.tui.commands import SEVERAL, Form, line_of, shown
 from localsel.tui.desk import Desk
 from localsel.tui.messages import Start
 from localsel.tui.screens import SCREENS
+from localsel.tui.ways import PLANNED, beside, needs_model, sentence, unfit
+from localsel.tui.widgets.baselines import Baselines
 from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.datafile import DataFile
 from localsel.tui.widgets.dialog import Dialog
@@ -31,14 +33,15 @@ from localsel.tui.widgets.fields import PATHS, Field
 from localsel.tui.widgets.forecast import Forecast
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.leaving import run_while_up
-from localsel.tui.widgets.picking import Picker, is_data, is_weights, model_of
+from localsel.tui.widgets.manner import Manner
+from localsel.tui.widgets.picking import Picker, is_weights, model_of, short, wanted_for
 from localsel.tui.widgets.selectors import OTHER, Selectors, known, named
 from localsel.tui.widgets.table import Table
 
 Kind = TypeVar("Kind", bound=DOMNode)
 
 MORE = (
-    *("orders", "criteria", "prompt", "temperature", "seed", "method"),
+    *("orders", "criteria", "prompt", "temperature", "seed"),
     *("grouping", "clusters", "query_size", "near_duplicates", "trim"),
     *("given", "include", "ban", "where"),
 )
@@ -46,7 +49,8 @@ HELP = {
     "models": "space marks a selector; several are compared on the same queries.",
     "rows": "The first rows, as they will be read.",
     "columns": "Which column is the instruction; its input and a response, where there are any.",
-    "baselines": "Compared beside the selectors, without a model. Random always is.",
+    "baselines": "Compared beside the selectors; those that need a model take the first one"
+    " marked. Random always is.",
     "begin": "Starts it in the background; closing this terminal does not end it.",
 }
 
@@ -76,7 +80,6 @@ class StartScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.desk, self.data, self.marked = desk, data, models
-        self.methods: Mapping[str, Mapping[str, Any]] = {}
         self._elsewhere: Mapping[str, Sourced] = {}
 
     def compose(self) -> ComposeResult:
@@ -88,10 +91,9 @@ class StartScreen(Screen[None]):
                     yield Static("Selectors")
                     yield Selectors()
                 yield Field("budget")
+                yield Manner()
                 with Collapsible(title="More settings", id="more"):
-                    with Horizontal(id="baselines"):
-                        yield Static("Baselines")
-                        yield ItemGrid(min_column_width=16)
+                    yield Baselines()
                     yield from map(Field, MORE)
             yield Forecast(self.desk.home)
         yield Keys()
@@ -119,11 +121,9 @@ class StartScreen(Screen[None]):
         except LocalselError as error:
             self.notify(visible(error), severity="error", markup=False)
             return
-        self.methods = {each["name"]: each for each in found}
-        self.query_one("#field-method", Field).offer(list(self.methods))
-        beside = [name for name in self.methods if not self._asks(name) and name != "random"]
-        boxes = map(Box, beside)
-        await self.query_one("#baselines ItemGrid").mount(*boxes)
+        methods = {each["name"]: each for each in found}
+        self.query_one(Manner).offer(methods)
+        await self.query_one(Baselines).offer(beside(methods))
         self._tell()
 
     def _hear_settings(self) -> None:
@@ -133,6 +133,7 @@ class StartScreen(Screen[None]):
             self._elsewhere = gather({}, Path(path) if path else None)
         except (LocalselError, OSError, ValueError):  # the dry run says what is wrong there
             self._elsewhere = {}
+        self.query_one(Manner).elsewhere = self._elsewhere
         for field in self.query(Field):
             field.set_elsewhere(self._elsewhere.get(field.setting))
         usual, selectors = self._elsewhere.get("model"), self.query_one(Selectors)
@@ -144,21 +145,22 @@ class StartScreen(Screen[None]):
 
     @property
     def form(self) -> Form:
-        values = {field.setting: field.value for field in self.query(Field)}
-        data = self.query_one(DataFile)
+        values = {field.setting: field.value for field in self._fields}
+        data, way = self.query_one(DataFile), self.query_one(Manner).way
         values |= {"data": "", "map": data.mapping}
         return Form(
             data=data.path,
             models=self.query_one(Selectors).chosen,
-            baselines=tuple(str(box.name) for box in self.query(Box) if box.value),
+            baselines=self.query_one(Baselines).ticked if way["asks_queries"] else (),
             values={name: value for name, value in values.items() if value.strip()},
-            asks=self._asks(values["method"]),
+            asks=needs_model(way),
+            plans=way["asks_queries"],
         )
 
-    def _asks(self, method: str) -> bool:
-        usual = self._elsewhere.get("method")
-        name = method or (str(usual.value) if usual else "selectllm")
-        return "a model" in self.methods[name]["needs"] if name in self.methods else True
+    @property
+    def _fields(self) -> list[Field]:
+        """What is asked; the others may still hold what was typed for another method."""
+        return [field for field in self.query(Field) if field.display]
 
     @property
     def is_touched(self) -> bool:
@@ -172,10 +174,13 @@ class StartScreen(Screen[None]):
             return "Type the path of the data, or press ctrl+o to look for it."
         if not self.query_one(DataFile).is_there:
             return "The data is not there."
-        if wrong := next((field for field in self.query(Field) if field.problem), None):
+        if wrong := next((field for field in self._fields if field.problem), None):
             return f"{wrong.label}: {wrong.problem}"
-        if form.asks and not form.models:
-            return "Mark a selector with space; several make a comparison."
+        manner = self.query_one(Manner)
+        ways = [manner.way, *(manner.methods[name] for name in form.baselines)]
+        is_folder = self.query_one(Selectors).begins_with_folder
+        if why := unfit(ways, form.models, is_folder, self.query_one(DataFile).is_unanswered):
+            return why
         if "budget" not in form.values and "budget" not in self._elsewhere:
             return "Say how many instructions to choose."
         return ""
@@ -188,8 +193,15 @@ class StartScreen(Screen[None]):
     @on(Table.Marked)
     @on(Box.Changed)
     def _tell(self) -> None:
+        manner = self.query_one(Manner)
+        manner.tell()
+        self.query_one(Baselines).display = manner.way["asks_queries"]
+        for field in self.query(Field):
+            if field.setting in PLANNED:
+                field.display = manner.way["asks_queries"]
         form = self.form
-        can_be_said = form.data and not any(field.problem for field in self.query(Field))
+        is_wrong = any(field.problem for field in self._fields)
+        can_be_said = form.data and not is_wrong and not form.has_too_many
         line = line_of(form) if can_be_said else ()
         self.query_one(Forecast).consider(line, self._missing(form))
         title = "New comparison" if form.compares else "New run"
@@ -203,9 +215,11 @@ class StartScreen(Screen[None]):
         return next((each for each in around if isinstance(each, kind)), None)
 
     def on_descendant_focus(self) -> None:
-        field, focused = self._around(Field), self.focused
+        field, box, focused = self._around(Field), self._around(Box), self.focused
         ids = [each.id for each in focused.ancestors_with_self] if focused else []
         says = next((HELP[name] for name in ids if name in HELP), "")
+        if box:
+            says = f"{sentence(self.query_one(Manner).methods[str(box.name)])} {says}"
         self.query_one(Forecast).advise(field.help() if field else says)
 
     @on(Input.Submitted)
@@ -234,7 +248,7 @@ class StartScreen(Screen[None]):
         if field is None or field.setting not in PATHS:
             field = self.query_one("#field-data", Field)
         start = Path(self.query_one(DataFile).path or ".")
-        picker = Picker(field.label, start, _wanted(field.setting))
+        picker = Picker(field.label, start, wanted_for(field.setting))
         self.app.push_screen(picker, partial(self._picked, field))
 
     def _picked_model(self, path: Path | None) -> None:
@@ -244,9 +258,9 @@ class StartScreen(Screen[None]):
     def _picked(self, field: Field, path: Path | None) -> None:
         """Puts a file into a field; where there may be several it joins them."""
         if path and field.setting in SEVERAL:
-            field.value = f"{field.value} {shlex.quote(_short(path))}".strip()
+            field.value = f"{field.value} {shlex.quote(short(path))}".strip()
         elif path:
-            field.value = _short(path)
+            field.value = short(path)
             field.query_one(Input).focus()
             self.focus_next()
 
@@ -279,15 +293,3 @@ class StartScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be started is offered."""
         return self.query_one(Forecast).is_ready if action == "begin" and self.is_mounted else True
-
-
-def _wanted(setting: str) -> Callable[[Path], bool]:
-    """What stands out in the picker."""
-    if setting == "prompt":
-        return lambda path: path.suffix == ".toml"
-    return is_data if setting == "data" else lambda path: is_data(path) or path.suffix == ".txt"
-
-
-def _short(path: Path) -> str:
-    """Relative to the current folder if it lies in it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -75,6 +75,12 @@ class DataFile(Vertical):
         except (OSError, ValueError):
             return False
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether its columns are known, and none is the response."""
+        roles = self.query_one(Roles)
+        return bool(roles.columns) and "response" not in roles.chosen
+
     @on(Field.Changed)
     def _other_file(self, event: Field.Changed) -> None:
         event.stop()

@@ -16,12 +16,14 @@ from localsel.errors import UsageError
 from localsel.printable import visible
 from localsel.settings import Sourced, check, describe, expected, fields, hints
 from localsel.settings.shapes import shapes
-from localsel.tui.commands import SEVERAL, parted
+from localsel.tui.commands import SEVERAL, is_switch, parted
 from localsel.tui.widgets.paths import Completing
 
 PATHS = ("data", "prompt", "given", "include", "ban")
 TEXTS = (*PATHS, "criteria", "where")
 """What needs more room than a number."""
+OFFERED = {"method": ("selectllm",), "variant": ()}
+"""What there is to choose from is said later."""
 DEFAULT = re.compile(r" ?\[default: (.*)\]")
 
 
@@ -60,10 +62,12 @@ class Field(Horizontal):
         self.elsewhere: Sourced | None = None
         self.set_class(setting in TEXTS, "-text")
         self.choices = choices_of(setting)
+        self.is_choice = bool(self.choices) or setting in OFFERED
+        self._meant, self._usual, self._helps = "", "", ""
 
     def compose(self) -> ComposeResult:
         yield Static(self.label, classes="field--name", markup=False)
-        if self.choices:
+        if self.is_choice:
             named = [(Text(each), each) for each in self.choices]
             yield Select(named, prompt=self._default(), compact=True)
         else:
@@ -76,14 +80,14 @@ class Field(Horizontal):
     @property
     def value(self) -> str:
         """As it was typed; empty if nothing was."""
-        if self.choices:
+        if self.is_choice:
             value = self.query_one(Select).value
             return "" if value is Select.NULL else str(value)
         return self.query_one(Input).value
 
     @value.setter
     def value(self, value: str) -> None:
-        if self.choices:
+        if self.is_choice:
             self.query_one(Select).value = value or Select.NULL
         else:
             self.query_one(Input).value = value
@@ -105,16 +109,21 @@ class Field(Horizontal):
         self._changed()
 
     def _changed(self) -> None:
-        self.problem = wrong(self.setting, self.value)
+        self.problem = "" if self.is_choice else wrong(self.setting, self.value)
         self._say()
         self.post_message(self.Changed(self))
 
     # What is said of it
 
+    def explain(self, meant: str, usual: str = "", helps: str = "") -> None:
+        """What it means to the method that is chosen, what holds by itself, and more in full."""
+        self._meant, self._usual, self._helps = meant, usual, helps
+        self.set_elsewhere(self.elsewhere)
+
     def set_elsewhere(self, sourced: Sourced | None) -> None:
         """Tells what holds while nothing is typed."""
         self.elsewhere = sourced
-        if self.choices:
+        if self.is_choice:
             self.query_one(Select).prompt = self._default()
         else:
             self.query_one(Input).placeholder = self._default()
@@ -123,11 +132,11 @@ class Field(Horizontal):
     def help(self) -> str:
         """What it means, what it takes, and where it is set already."""
         where = f" Set in {self.elsewhere.source.removesuffix(' =')}." if self.elsewhere else ""
-        takes = expected(self.setting)
-        return visible(f"{self._meaning()} Takes {takes}.{where}")
+        takes = "on or off" if is_switch(self.setting) else expected(self.setting)
+        return visible(f"{self._helps or f'{self._meaning()} Takes {takes}.'}{where}")
 
     def _meaning(self) -> str:
-        return DEFAULT.sub("", describe(self.setting))
+        return self._meant or DEFAULT.sub("", describe(self.setting))
 
     def _say(self) -> None:
         self.set_class(bool(self.problem), "-wrong")
@@ -137,16 +146,21 @@ class Field(Horizontal):
         return f"✗ {self.problem}" if self.problem else self._meaning()
 
     def _default(self) -> str:
-        return visible(default_of(self.setting, self.elsewhere), 60)
+        by_itself = "" if self.elsewhere else self._usual
+        return visible(by_itself or default_of(self.setting, self.elsewhere), 60)
 
 
 def default_of(setting: str, elsewhere: Sourced | None = None) -> str:
     """What holds while nothing is typed, in words."""
     if elsewhere:
         value = elsewhere.value
+        if is_switch(setting):
+            return "on" if value in (True, "true", "1") else "off"
         return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     if found := DEFAULT.search(describe(setting)):
         return found[1]
+    if is_switch(setting):
+        return "off"
     default = fields()[setting].default
     is_plain = isinstance(default, str | int | float)
     return f"{default:g}" if isinstance(default, float) else str(default) if is_plain else ""
@@ -154,8 +168,10 @@ def default_of(setting: str, elsewhere: Sourced | None = None) -> str:
 
 def choices_of(setting: str) -> tuple[str, ...]:
     """The values that a setting can have, where they are few."""
-    if setting == "method":
-        return ("selectllm",)
+    if setting in OFFERED:
+        return OFFERED[setting]
+    if is_switch(setting):
+        return ("on",)
     allowed = shapes(hints()[setting])[0] if setting not in ("data", *SEVERAL) else {}
     return tuple(allowed.get("enum", ()))
 

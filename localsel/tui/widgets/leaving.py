@@ -28,8 +28,8 @@ def run_while_up(
 
 
 def was_left(node: DOMNode) -> bool:
-    """Whether its screen is no longer among those of the app."""
+    """Whether its screen is no longer among those of the app, or the app is ending."""
     try:
-        return node.screen not in node.app.screen_stack
+        return not node.app.is_running or node.screen not in node.app.screen_stack
     except NoScreen:
         return True

@@ -41,6 +41,18 @@ def model_of(path: Path) -> Path:
     return path.parent if path.name.lower().endswith(".safetensors") else path
 
 
+def wanted_for(setting: str) -> Callable[[Path], bool]:
+    """What stands out where a file for a setting is looked for."""
+    if setting == "prompt":
+        return lambda path: path.suffix == ".toml"
+    return is_data if setting == "data" else lambda path: is_data(path) or path.suffix == ".txt"
+
+
+def short(path: Path) -> str:
+    """Relative to the current folder if it lies in it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing in a folder; `size` is None for a folder."""

@@ -43,6 +43,12 @@ class Selectors(Table):
         """The marked ones, in the order of the table."""
         return tuple(each.name for each in self.models if each.name in self.marked)
 
+    @property
+    def begins_with_folder(self) -> bool:
+        """Whether the first of the marked ones is a Hugging Face folder."""
+        first = next((each.path for each in self.models if each.name in self.marked), None)
+        return first is not None and first.is_dir()
+
     def fill(self, models: Sequence[Model]) -> None:
         """What is here; those added before stay."""
         own = {each.name for each in models}
@@ -79,7 +85,7 @@ class Selectors(Table):
             for each in self.models
         ]
         self.styles.height = len(lines) + 2
-        self.show(Lines([*lines, Line(OTHER, ("+ another GGUF file…", "", ""), "dim")]))
+        self.show(Lines([*lines, Line(OTHER, ("+ another model…", "", ""), "dim")]))
 
 
 def known(home: Path) -> list[Model]:
