@@ -2,8 +2,8 @@
 
 The pool is made up (`_planted.py`): one row of ten has a skill that no row of the seed set has.
 nano-llama is really tuned on the seed set, answers the others, and is rated by a small model that
-was really trained to tell right answers from wrong ones. A run is made twice: whole, and killed in
-the middle of the tuning and started again. Chance would find one planted row in ten.
+was really trained to tell right answers from wrong ones. A run is made twice: whole, and killed
+while it tunes and started again. Chance would find one planted row in ten.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def run(rows: int = ROWS) -> dict[str, Any]:
         seconds = time.monotonic() - started
         again = [*line, "--workspace", str(place / "killed"), "--out", f"{place}/b.jsonl"]
         killed_at = kill_while_tuning(again)
+        kept = kept_step(place / "killed")
         resumed = [*events(again)]
         picks = [read(place / each) for each in ("a.jsonl", "b.jsonl")]
         found = necessity(place / "whole" / "localsel.db", instructions)
@@ -67,6 +68,7 @@ def run(rows: int = ROWS) -> dict[str, Any]:
         "planted_among_other_picks": _planted(rest),
         "distinct_picks": len({each["instruction"] for each in picks[0]}),
         "killed_at_step": killed_at,
+        "kept_step": kept,
         "went_on_behind_step": tuning(resumed)[0] - 1,
         "steps": len(tuning(whole)),
         "identical": _instructions(picks[0]) == _instructions(picks[1]),
@@ -103,35 +105,52 @@ def command(data: Path, quality: Path, rows: int) -> list[str]:
 
 
 def events(line: Sequence[str]) -> Iterator[Row]:
-    """What a run tells, to its end; who stops listening kills it."""
-    with subprocess.Popen(
-        line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    """What a run tells, to its end."""
+    with told_by(line) as process:
         assert process.stdout is not None
-        try:
-            yield from map(json.loads, process.stdout)
-        except GeneratorExit:
-            process.kill()
-            raise
+        yield from map(json.loads, process.stdout)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, line)
 
 
+def told_by(line: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A run that waits whenever nobody has read its last 4096 bytes: it is never far ahead."""
+    return subprocess.Popen(
+        line,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        pipesize=4096,
+    )
+
+
 def kill_while_tuning(line: Sequence[str]) -> int:
-    """Starts a run and kills it in the middle of its tuning; the step that it had told of."""
-    told, said = False, events(line)
-    for event in said:
-        told = told or (event["event"] == "note" and event["text"].startswith("Tuning "))
-        if told and event["event"] == "progress" and event["done"] > event["total"] // 2:
-            said.close()  # type: ignore[attr-defined]
-            return int(event["done"])
+    """Starts a run and kills it early in its third epoch; the last step that it has told of."""
+    told: list[Row] = []
+    with told_by(line) as process:
+        assert process.stdout is not None
+        for text in process.stdout:
+            told.append(json.loads(text))
+            if max(tuning(told), default=0) > 2 * STEPS:
+                process.kill()
+                # It went on until the signal came; of what it said last, there may be a part.
+                rest = process.stdout.read().splitlines(keepends=True)
+                told += [json.loads(each) for each in rest if each.endswith(b"\n")]
+                return tuning(told)[-1]
     raise AssertionError("The run ended before it was killed.")
 
 
+def kept_step(workspace: Path) -> int:
+    """Where the one tuning in a workspace goes on."""
+    (state,) = workspace.glob("tuned/*/training.json")
+    return int(json.loads(state.read_text(encoding="utf-8"))["done"])
+
+
 def tuning(told: Sequence[Row]) -> list[int]:
-    """The steps that a run told of, from 1."""
+    """The steps that a run told of, from 1; none before it began to tune."""
     texts = [each.get("text", "") if each["event"] == "note" else "" for each in told]
-    begun = next(place for place, text in enumerate(texts) if text.startswith("Tuning "))
+    begun = next((at for at, text in enumerate(texts) if text.startswith("Tuning ")), len(told))
     steps: list[int] = []
     for event in told[begun + 1 :]:
         if event["event"] != "progress" or event["done"] <= (steps[-1] if steps else 0):

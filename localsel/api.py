@@ -14,6 +14,7 @@ from localsel.errors import BackendError
 from localsel.events import Event
 from localsel.methods import method_of
 from localsel.pipeline import run as events_of
+from localsel.pipeline.early import fitting
 from localsel.pipeline.identity import backend_of
 from localsel.pipeline.worker import work
 from localsel.runs import chosen_rows
@@ -56,13 +57,15 @@ def compare(
     Raises:
         LocalselError: nothing can be compared; a selector that fails is named in `failed`.
     """
-    from localsel.pipeline.comparing import ORDERS, Contest, run_all
+    from localsel.pipeline.comparing import ORDERS, run_all
+    from localsel.pipeline.contest import Contest, fitting_all
 
     settings = _settings(data, {"budget": budget} | options, "compare", {"orders": ORDERS})
     several = [models] if isinstance(models, str | PathLike) else models
     named = [baselines] if isinstance(baselines, str) else baselines
     people = Path(human) if human is not None else None
     contest = Contest(tuple(map(str, several)), tuple(named), queries, seeds, people)
+    settings = fitting_all(settings, contest, options)
     with closing(run_all(settings, contest)) as events:
         last = deque(events, maxlen=1)[0]
     found: Mapping[str, Any] = last.details["comparison"]  # type: ignore[assignment]
@@ -81,7 +84,7 @@ def run(
         LocalselError: settings, data or model cannot be used; the message says what to do.
     """
     given = {"budget": budget, "model": None if model is None else str(model)} | options
-    settings = _settings(data, given, "run")
+    settings = fitting(_settings(data, given, "run"), options)
     record: dict[str, Any] = {}
     with closing(_events(settings)) as events:
         for event in events:

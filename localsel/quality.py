@@ -66,9 +66,15 @@ class QualityModel:
                 f"{folder} has {model.config.num_labels:,} outputs: which one is the quality?",
                 "A quality model has one, or two of which the second stands for good.",
             )
-        # What a tokenizer says is less than the positions, where some of these are spoken for.
+        # Of what a configuration calls positions; a tokenizer may know of fewer still.
+        context -= _spoken_for(model)
         length = min(context, int(tokenizer.model_max_length), DEFAULT_CONTEXT)
         return cls(model.to("cuda" if on_gpu else "cpu"), tokenizer, length, tokens_at_once)
+
+    @property
+    def numbers(self) -> str:
+        """Who computes, and in what: another score in the last bits."""
+        return f"{self._model.device.type}/{self._model.dtype}"
 
     def close(self) -> None:
         """Gives the memory back."""
@@ -143,3 +149,12 @@ class QualityModel:
             else AnswerError(f"the quality model said {value}, which is no number")
             for value in values
         ]
+
+
+def _spoken_for(model: Any) -> int:
+    """Positions that no token has: RoBERTa and its kin begin to count behind that of padding."""
+    for name, part in model.named_modules():
+        padding = getattr(part, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            return int(padding) + 1
+    return 0

@@ -46,6 +46,7 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "method": run["settings"]["method"],
         "selector": facts.get("selector"),
         "scorer": facts.get("scorer"),
+        "quality": facts.get("quality"),
         "backend": facts.get("backend"),
         "backend_facts": facts.get("backend_facts", {}),
         "seed": run["settings"]["seed"],

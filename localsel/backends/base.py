@@ -20,7 +20,10 @@ READ_TOGETHER = "queries are read together, and who is read with whom changes th
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How to open a selector: `model` as the user named it, and the limits of this machine."""
+    """How to open a selector: `model` as the user named it, and the limits of this machine.
+
+    `exact`: in the numbers of its files, where a backend would take shorter ones on a GPU.
+    """
 
     model: str
     context: int | None = None
@@ -30,6 +33,7 @@ class Opening:
     constraint: str = "outlines"
     hosts: tuple[str, ...] = ()
     concurrency: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +145,18 @@ class Backend(Reader):
 
     `repeatable` says whether the same prompts give the same bits; the run record passes it on.
     `honours` names the limits of an `Opening` that it can keep, beside those that all can.
+    `tells_texts`: whether it has `logprobs` and `complete`.
     """
 
     repeatable: bool = True
     honours: frozenset[str] = frozenset()
+
+    tells_texts: bool = True
+
+    @property
+    def numbers(self) -> str:
+        """Who computes, and in what: a score of another is another score, in the last bits."""
+        return type(self).__name__
 
     @property
     def facts(self) -> Mapping[str, object]:

@@ -47,6 +47,10 @@ class TransformersBackend(HfLikelihood, Backend):
         self._cache: Any = None
 
     @property
+    def numbers(self) -> str:
+        return f"{super().numbers}/{self._model.device.type}/{self._model.dtype}"
+
+    @property
     def facts(self) -> Mapping[str, object]:
         return {} if self.repeatable else {"why_not_repeatable": READ_TOGETHER}
 

@@ -59,6 +59,11 @@ class VllmBackend(HfTokens, Backend):
         self._engine, self._at_once = engine, at_once
 
     @property
+    def numbers(self) -> str:
+        kind = self._engine.llm_engine.model_config.dtype
+        return f"{super().numbers}/{kind}/{self._at_once}"
+
+    @property
     def facts(self) -> Mapping[str, object]:
         return {"why_not_repeatable": READ_TOGETHER}
 

@@ -44,7 +44,7 @@ def arguments(context: int, opening: Opening, gpus_here: int) -> dict[str, objec
         limits["kv_cache_memory_bytes"] = ON_CPU
     return limits | {
         "max_model_len": context,
-        "dtype": "auto" if gpus_here else "float32",
+        "dtype": "auto" if gpus_here and not opening.exact else "float32",
         "enforce_eager": not gpus_here,
         "tensor_parallel_size": opening.gpus,
         "distributed_executor_backend": "mp" if opening.gpus > 1 else "uni",

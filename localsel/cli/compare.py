@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsel.cli.options import Sectioned, home, settings_from, settings_options, typed
+from localsel.cli.options import (
+    Sectioned,
+    home,
+    settings_from,
+    settings_options,
+    typed,
+    typed_names,
+)
 from localsel.cli.output import json_text, print_json, say
 from localsel.errors import UsageError
 from localsel.events import Event
 
 if TYPE_CHECKING:
-    from localsel.pipeline.comparing import Contest
+    from localsel.pipeline.contest import Contest
     from localsel.settings import Settings
 
 FAILED = 4
@@ -159,7 +166,8 @@ def contest_of(
     data: str, human: Path | None, out: Path | None, flags: Mapping[str, Any]
 ) -> tuple[Settings, Contest]:
     """The settings that all share, and who takes part."""
-    from localsel.pipeline.comparing import ORDERS, SEEDS, Contest
+    from localsel.pipeline.comparing import ORDERS
+    from localsel.pipeline.contest import SEEDS, Contest, fitting_all
 
     line = typed({**flags, "human": human, "out": out})
     shared = {name: value for name, value in flags.items() if name not in CONTEST}
@@ -167,7 +175,8 @@ def contest_of(
     models = flags["model"] or ((settings.model,) if settings.model else ())
     own = (flags["baseline"], flags["queries"], flags["seeds"] or SEEDS, human)
     command = join(["localsel", "compare", str(settings.data.resolve()), *line])
-    return settings, Contest(models, *own, command=command)
+    contest = Contest(models, *own, command=command)
+    return fitting_all(settings, contest, typed_names(shared)), contest
 
 
 def go_on_alone(data: str, flags: dict[str, Any], folder: Path, as_json: bool) -> None:

@@ -13,7 +13,8 @@ from localsel.cli.options import home, workspace_option
 from localsel.cli.output import say
 from localsel.cli.show import print_picks
 from localsel.errors import BackendError
-from localsel.pipeline.comparing import Contest, run_all
+from localsel.pipeline.comparing import run_all
+from localsel.pipeline.contest import Contest
 from localsel.runs import chosen_rows
 from localsel.settings import Settings, default_workspace, resource
 from localsel.stages.export import Chosen

@@ -108,9 +108,14 @@ def settings_from(
     written = {
         name: Sourced(value, flag_of(name))
         for name, value in flags.items()
-        if value not in (None, ())
+        if name in typed_names(flags)
     }
     return build(given | written | {"data": Sourced(str(data), "DATA")})
+
+
+def typed_names(flags: Mapping[str, object]) -> set[str]:
+    """The settings that were typed."""
+    return {name for name, value in flags.items() if value not in (None, ())}
 
 
 def typed(flags: Mapping[str, object]) -> list[str]:

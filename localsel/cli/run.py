@@ -10,9 +10,10 @@ import click
 
 from localsel import offline
 from localsel.cli.display import open_display, watch
-from localsel.cli.options import Sectioned, settings_from, settings_options, typed
+from localsel.cli.options import Sectioned, settings_from, settings_options, typed, typed_names
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
+from localsel.pipeline.early import fitting
 from localsel.selectors import is_served
 from localsel.settings import Settings
 
@@ -49,7 +50,7 @@ def command(
     **flags: object,
 ) -> None:
     """Choose BUDGET instructions of DATA that are worth annotating."""
-    settings = settings_from(data, config, flags)
+    settings = fitting(settings_from(data, config, flags), typed_names(flags))
     if dry_run and detach:
         raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
     if as_json and settings.display == "json":

@@ -100,7 +100,9 @@ class Tuned:
 
 
 class Learner(Protocol):
-    """A model that can be fine-tuned, and is not open yet."""
+    """A model that can be fine-tuned, and is not open yet. `opened` is the last that has learnt."""
+
+    opened: Backend | None
 
     def untuned(self) -> AbstractContextManager[Backend]:
         """The model as it is, open for as long as it is needed."""
@@ -147,6 +149,7 @@ class Method(ABC):
         templates: the prompts that it asks with, where that is not for the user to say.
         needs_vectors: the embedder counts; the method sees vectors only where it needs no plan.
         needs_quality: a quality model rates answers.
+        reads_texts: the model is asked how probable texts are, or what comes after them.
         tunes: a model is fine-tuned: a Hugging Face folder has to be named.
         embeds_responses: a row's vector is that of its text and its response.
         options: the settings of its own, of `METHODS_OWN`.
@@ -162,6 +165,7 @@ class Method(ABC):
     needs_responses: ClassVar[bool] = False
     needs_quality: ClassVar[bool] = False
     tunes: ClassVar[bool] = False
+    reads_texts: ClassVar[bool] = False
     embeds_responses: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     templates: ClassVar[tuple[str, ...]] = ()

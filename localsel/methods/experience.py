@@ -9,9 +9,9 @@ import numpy as np
 from localsel.alpaca import RESPONSE, before
 from localsel.backends.base import Backend, Passage
 from localsel.errors import AnswerError
-from localsel.methods.base import Method, Pool, Progress, Unscored
+from localsel.methods.base import Method, Pool, Progress
 from localsel.methods.kmeans import clusters_of
-from localsel.methods.measuring import key_of, measure
+from localsel.methods.measuring import key_of, measure, without_reasons
 from localsel.methods.scoring import LAYOUT, losses_of
 from localsel.records import Instruction, Rows
 
@@ -24,7 +24,7 @@ EPOCHS, BATCH = 1, 128
 Pairs = tuple[tuple[str, str], ...]
 
 
-def experience(method: Method, pool: Pool) -> Generator[Progress | Unscored, None, Pairs]:
+def experience(method: Method, pool: Pool) -> Generator[Progress, None, Pairs]:
     """Texts before an answer, and the answers, of about 1,000 rows.
 
     From each of 100 k-means clusters as many, at even steps through those whose instruction is
@@ -38,23 +38,27 @@ def experience(method: Method, pool: Pool) -> Generator[Progress | Unscored, Non
     instructions = [pool.instructions[place] for place in places]
     length = tools.settings.tune_length
     with tools.learner.untuned() as backend:
-        losses = yield from measure(
+        limit = min(length, backend.context)
+        measuring = measure(
             tools.scores,
-            f"instruction/{LAYOUT}/{tools.selector}/{type(backend).__name__}/{length}",
+            f"instruction/{LAYOUT}/{tools.selector}/{backend.numbers}/{limit}",
             [each.row for each in instructions],
             [key_of(asked(each)) for each in instructions],
             lambda some: instruction_losses(
                 backend, [instructions[place] for place in some], length
             ),
         )
+        # One without a loss is not tuned on, and may be picked all the same.
+        losses = yield from without_reasons(measuring)
     wanted = tools.settings.tune_rows or ROWS
     count = min(CLUSTERS, wanted, len(places))
     labels = clusters_of(pool.vectors[places], count, tools.settings.seed)
-    each_cluster = max(1, wanted // count)
     chosen = [
         int(place)
         for cluster in range(count)
-        for place in typical(np.flatnonzero(labels == cluster), losses, each_cluster)
+        for place in typical(
+            np.flatnonzero(labels == cluster), losses, (wanted + count - 1 - cluster) // count
+        )
     ]
     rows = [instructions[place] for place in sorted(chosen)]
     return tuple((before(each), each.response) for each in rows)

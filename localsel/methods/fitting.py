@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from localsel.backends.base import Reader
 from localsel.errors import BackendError
@@ -13,6 +13,8 @@ from localsel.stages.prompt import Template, render, room_per_candidate
 TOKENS_PER_PICK = 8
 TOKENS_OF_CUT = 4
 LEAST_ROOM = 8
+REMEMBERED = 4096
+"""Texts whose tokens need not be counted again."""
 
 
 class Fitter:
@@ -47,7 +49,7 @@ class Fit:
 
     def __init__(self, reader: Reader, template: Template, criteria: str | None) -> None:
         self._reader, self._template, self._criteria = reader, template, criteria
-        self._count = cache(reader.count)
+        self._count = lru_cache(REMEMBERED)(reader.count)
         self._frame = cache(self._frame_tokens)
 
     def fit(self, texts: list[str], quota: int) -> tuple[Prompt, list[str], tuple[int, ...]]:

@@ -34,6 +34,7 @@ class Writing(Method):
     """
 
     needs_backend = True
+    reads_texts = True
     options: ClassVar[tuple[str, ...]] = ("new_tokens",)
     turns: ClassVar[int] = 0
 
@@ -42,7 +43,7 @@ class Writing(Method):
     ) -> Measuring[list[str]]:
         """The answers to each row, an empty one included. `model` names the weights."""
         settings = self.tools.settings
-        name = f"written/{LAYOUT}/{model}/{type(backend).__name__}"
+        name = f"written/{LAYOUT}/{model}/{backend.numbers}"
         name += f"/{backend.context}/{settings.new_tokens}"
         if self.turns:
             name += f"/{self.turns}/{HEAT}/{settings.seed}"

@@ -7,14 +7,15 @@ model, then the most typical of the best.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from localsel.backends.base import Backend
 from localsel.methods.base import Lesson, Method, Pool, Progress, Remark, Step, Unscored
-from localsel.methods.experience import BATCH, EPOCHS, experience
+from localsel.methods.experience import BATCH, EPOCHS, ROWS, experience
 from localsel.methods.facility import facility_location
 from localsel.methods.measuring import answered, best, refuse_too_few
-from localsel.methods.scoring import Scoring
+from localsel.methods.scoring import LEARNING, Scoring
 from localsel.records import Instruction, Pick
 from localsel.settings import Settings
 from localsel.wording import counted
@@ -103,6 +104,16 @@ class Experienced(Ifd):
         *Ifd.options,
         *("tune_rows", "tune_epochs", "tune_rate", "tune_rank", "tune_batch"),
     )
+
+    def _estimate(self, pool: Pool, backend: Backend) -> Mapping[str, object]:
+        """Both passes, the one over the instructions, and the lesson, of average rows."""
+        facts, settings = super()._estimate(pool, backend), self.tools.settings
+        places, _ = answered(pool.instructions)
+        taught = min(settings.tune_rows or ROWS, len(places)) * (settings.tune_epochs or EPOCHS)
+        # One of the two passes reads a row once; learning from it takes three times that.
+        once = float(str(facts["choose_seconds"])) / 2
+        spent = once * (3 + LEARNING * taught / max(len(places), 1))
+        return {**facts, "choose_seconds": round(spent, 1)}
 
     def scored(self, instructions: Sequence[Instruction], pool: Pool) -> Scores:
         assert self.tools.learner is not None

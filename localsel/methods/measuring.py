@@ -70,6 +70,18 @@ def measure(
     return [found.get(key) for key in keys]
 
 
+def without_reasons(steps: Measuring[T]) -> Generator[Progress, None, list[T | None]]:
+    """The same, where a row without a value is none the worse for it."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as ended:
+            values: list[T | None] = ended.value
+            return values
+        if isinstance(step, Progress):
+            yield step
+
+
 def _kept(
     scores: Scores,
     name: str,

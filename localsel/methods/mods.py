@@ -23,14 +23,14 @@ from localsel.methods.measuring import (
     refuse_filtered,
     refuse_too_few,
 )
-from localsel.methods.scoring import losses_of
+from localsel.methods.scoring import LEARNING, losses_of
 from localsel.records import Instruction, Pick, Vectors
 from localsel.settings import Settings
 from localsel.wording import counted
 
 EPOCHS, BATCH = 3, 512
-BACKWARD = 3.0
-"""Times that reading costs which learning from what was read takes, reading included."""
+RATED_AS = 1
+"""Raised whenever the same answer would be read otherwise than before."""
 RATED = 24
 """Rows that a dry run rates."""
 
@@ -123,7 +123,7 @@ class Mods(Writing):
         pairs = [(row.text, answer) for row, answer in zip(rows, answers, strict=True)]
         return measure(
             self.tools.scores,
-            f"quality/{self.tools.rater_name}",
+            f"quality/{RATED_AS}/{self.tools.rater_name}",
             [row.row for row in rows],
             [key_of(*pair) for pair in pairs],
             lambda places: rater.scores(pairs[place] for place in places),
@@ -188,7 +188,7 @@ class Mods(Writing):
             facts = self.estimated(rows, backend)
             reading = seconds_to_read(backend, spread(rows, TIMED), settings.tune_length)
         taught = settings.tune_rows or max(1, settings.budget // 2)
-        tuning = BACKWARD * reading * taught * (settings.tune_epochs or EPOCHS)
+        tuning = LEARNING * reading * taught * (settings.tune_epochs or EPOCHS)
         spent = float(str(facts["choose_seconds"])) + 2 * rating * len(rows) + tuning
         return {**facts, "choose_seconds": round(spent, 1)}
 

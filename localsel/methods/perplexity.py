@@ -51,7 +51,7 @@ class Perplexity(Writing):
         """The mean loss of each answer, which orders rows as its perplexity does."""
         return measure(
             self.tools.scores,
-            f"answer/{LAYOUT}/{model}/{type(backend).__name__}/{backend.context}",
+            f"answer/{LAYOUT}/{model}/{backend.numbers}/{backend.context}",
             [row.row for row, _ in answered],
             [key_of(before(row), answer) for row, answer in answered],
             lambda places: own_losses(backend, [answered[place] for place in places]),

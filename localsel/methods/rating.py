@@ -69,7 +69,7 @@ class Rating(Method):
             )
         values = yield from measure(
             self.tools.scores,
-            f"rating/{self.tools.selector}/{type(backend).__name__}"
+            f"rating/{self.tools.selector}/{backend.numbers}"
             f"/{backend.context}/{self.tools.settings.constraint}",
             [each.instruction.row for each in put],
             keys,

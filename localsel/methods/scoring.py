@@ -19,6 +19,9 @@ from localsel.records import Instruction
 TIMED = 24
 """Rows that a dry run scores."""
 
+LEARNING = 3.0
+"""Times that reading costs which learning from what was read takes, reading included."""
+
 LAYOUT = 1
 """Raised whenever the same row would be laid out otherwise than before."""
 
@@ -27,6 +30,7 @@ class Scoring(Method):
     """A method that asks a model how probable texts are."""
 
     needs_backend = True
+    reads_texts = True
     options: ClassVar[tuple[str, ...]] = ("tune_length",)
 
     def passage(self, instruction: Instruction) -> Passage:
@@ -39,7 +43,7 @@ class Scoring(Method):
         """The mean loss of a token of each row's answer, for each text of its passage."""
         passages = [self.passage(each) for each in instructions]
         length = self.tools.settings.tune_length
-        name = f"losses/{LAYOUT}/{model}/{type(backend).__name__}/{length}"
+        name = f"losses/{LAYOUT}/{model}/{backend.numbers}/{min(length, backend.context)}"
         keys = [key_of(*each.befores, each.answer) for each in passages]
         rows = [each.row for each in instructions]
         return measure(

@@ -29,6 +29,7 @@ from localsel.stages.plan import wanted
 from localsel.stages.prompt import find_template
 from localsel.store import Store, new_name
 
+TOY = "Answers are rated by nano-quality, a toy: --quality-model names a real one."
 VERSIONED = ("localsel", "llama-cpp-python", "outlines-core", "sentence-transformers", "torch")
 
 
@@ -72,17 +73,20 @@ def _events(course: Course) -> Iterator[Event]:
             stack.enter_context(store.lock(earlier["run"]))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
-        refuse_unanswered(settings, method, admission.open)
+        refuse_unanswered(settings, method, admission)
         backend = open_backend(settings, identity, method, stack)
+        opened = choosing.measuring_tools(settings, identity, method, stack)
         _begin(course, identity, fingerprint, earlier, method, backend, stack)
         yield course.event("run", state="resumed" if earlier else "new", fingerprint=fingerprint)
+        if method.needs_quality and not settings.quality_model:
+            yield course.event("note", text=TOY)
         with _kept_when_stopped(course):
             store.set_aside(course.id, admission.set_aside)
-            store.update_run(
-                course.id, facts={"given": len(admission.given) - len(admission.included)}
-            )
+            given = len(admission.given) - len(admission.included)
+            facts = {"given": given, "open_rows": len(admission.open), "unscored": 0}
+            store.update_run(course.id, facts=facts)
             pool = yield from _pool(course, identity, method, admission)
-            tools = choosing.open_tools(course, identity, backend, template, stack, method)
+            tools = choosing.open_tools(course, identity, backend, template, stack, method, opened)
             yield from choosing.choose(
                 course, method(tools), pool, admission.included, admission.set_aside
             )
@@ -141,6 +145,7 @@ def _begin(
         "selector": _selector(identity) if method.needs_backend and method.needs_plan else None,
         # One that scores rows has chosen nothing.
         "scorer": _selector(identity) if method.needs_backend and not method.needs_plan else None,
+        "quality": _quality(identity) if method.needs_quality else None,
         "backend": identity.backend if method.needs_backend else None,
         "repeatable": backend.repeatable if backend else True,
         "backend_facts": dict(backend.facts) if backend else {},
@@ -174,6 +179,12 @@ def _selector(identity: Identity) -> dict[str, str]:
     return {"name": name, "path": place, "sha256": identity.selector}
 
 
+def _quality(identity: Identity) -> dict[str, str]:
+    """The same of the model that rates answers."""
+    folder = identity.quality_folder
+    return {"name": folder.name, "path": str(folder), "sha256": identity.quality}
+
+
 @contextmanager
 def _kept_when_stopped(course: Course) -> Iterator[None]:
     """Writes down how the run ended, whatever ended it."""
@@ -202,7 +213,7 @@ def _finish(course: Course) -> Iterator[Event]:
             export(chosen, format_of(settings.out), settings.out)
     # Not only the first time: the limit may have been changed since.
     totals = store.answer_totals(course.id)
-    unscored, rows = stored["facts"].get("unscored", 0), store.pool(stored["pool"])["rows"]
+    unscored, rows = (stored["facts"].get(name, 0) for name in ("unscored", "open_rows"))
     over = totals["abstained"] > settings.max_fallback * max(totals["answers"], 1)
     over |= unscored > settings.max_fallback * rows
     facts = {} if stored["state"] in ENDED else course.so_far() | _peak(stored)

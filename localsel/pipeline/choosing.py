@@ -17,7 +17,7 @@ from localsel.methods.base import Journal, Method, Pool, Progress, Remark, Score
 from localsel.pipeline.course import Course
 from localsel.pipeline.early import open_reader
 from localsel.pipeline.identity import Identity, backend_of
-from localsel.pipeline.tuning import Learner
+from localsel.pipeline.tuning import Learner, device
 from localsel.records import Answer, Pick
 from localsel.settings import Settings
 from localsel.stages.plan import wanted
@@ -34,9 +34,14 @@ def open_tools(
     template: Template,
     stack: ExitStack,
     method: type[Method],
+    tools: Mapping[str, Any],
 ) -> Tools:
-    """What the method is handed: what was answered before, and where to put new answers."""
+    """What the method is handed: what was answered before, where to put new answers, and what
+    `measuring_tools` opened.
+    """
     store = course.store
+    if "learner" in tools:
+        tools["learner"].run = course.id
     return Tools(
         settings=course.settings,
         journal=Journal(
@@ -46,7 +51,7 @@ def open_tools(
         template=template,
         selector=identity.selector if method.needs_backend else "",
         readers=_readers(course, identity, backend, stack) if backend else (),
-        **measuring_tools(course.settings, identity, method, stack),
+        **tools,
     )
 
 
@@ -59,8 +64,9 @@ def measuring_tools(
     if method.needs_quality:
         from localsel.quality import QualityModel
 
-        tools["rater"] = QualityModel.open(identity.quality_folder, settings.threads)
-        tools["rater_name"] = identity.quality
+        opened = QualityModel.open(identity.quality_folder, settings.threads)
+        tools["rater"] = stack.enter_context(closing(opened))
+        tools["rater_name"] = f"{identity.quality}/{opened.numbers}"
     if method.tunes:
         tools["learner"] = Learner(settings, identity, stack)
     return tools
@@ -115,6 +121,10 @@ def choose(
                 picks.append(step)
                 if pool.plan is None:
                     yield course.event("progress", done=len(picks), total=total)
+        if method.tools.learner and (tuned := method.tools.learner.opened):
+            # Not known before: until then it was not open.
+            facts = {"repeatable": tuned.repeatable and device() == "cpu"}
+            store.update_run(course.id, facts=facts | {"backend_facts": dict(tuned.facts)})
         human = [Pick(row=row, chosen_by="human") for row in included]
         everything = numbered([*human, *ranked(picks)])
         check(everything, budget + len(included), settings.method)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +25,14 @@ from localsel.comparison import (
 from localsel.errors import LocalselError, UsageError
 from localsel.events import Event
 from localsel.methods import METHODS, method_of
+from localsel.pipeline.contest import (
+    SEEDS,
+    Contest,
+    own_options,
+    refuse_baselines,
+    refuse_contest,
+    refuse_unanswered_baselines,
+)
 from localsel.pipeline.course import Steps
 from localsel.pipeline.early import NOTHING
 from localsel.pipeline.identity import Identity, plain
@@ -33,36 +40,13 @@ from localsel.pipeline.naming import rows_in
 from localsel.pipeline.worker import work
 from localsel.selectors import model_name
 from localsel.servers import is_server, short_name
-from localsel.settings import METHODS_OWN, Settings, fields
+from localsel.settings import Settings
 from localsel.sharing import Sharing
 from localsel.store import Store
 
-ORDERS, SEEDS = 2, LEAST_SEEDS
+ORDERS = 2
 ASKING = ("run", "rehearse")
 Resume = Literal["auto", "never"]
-SEVERAL = {"length": ("length-short", "length-long")}
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """What is compared with what.
-
-    Attributes:
-        models: the selectors, as the user named them.
-        baselines: methods without a selector; random is always among them. One that scores rows
-            with a model does so with the first of `models`.
-        questions: ask about so many questions of the plan only.
-        seeds: of a baseline that draws; random has three at least.
-        human: a file that names the rows that a person chose.
-        command: the comparison as it was typed.
-    """
-
-    models: tuple[str, ...]
-    baselines: tuple[str, ...] = ()
-    questions: int | None = None
-    seeds: int = SEEDS
-    human: Path | None = None
-    command: str = ""
 
 
 def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None]:
@@ -80,6 +64,7 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
             for model in contest.models:
                 # One that is not there is refused before the minutes of embedding.
                 _ = Identity(replace(settings, model=model), store).model
+            refuse_baselines(settings, contest, store)
     sharing = Sharing(contest.questions, command=contest.command)
     asked = own_options(settings, settings.method, contest.models[0])
     plan = yield from _last("plan", asked, sharing, "")
@@ -88,6 +73,7 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
             # Then it is the question that a plain run asks, and its answers serve.
             sharing = replace(sharing, questions=None)
         people = _people(settings, contest, store, plan)
+        refuse_unanswered_baselines(settings, contest, store, plan["pool"])
         entries, network = yield from _selectors(asked, contest, sharing)
         if all(each.error for each in entries):
             raise _failure(entries[0])
@@ -111,39 +97,11 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
         plans[name] = last["plan"]
         if not last["plan"]["prompt_tokens"]:
             raise UsageError(*NOTHING)
+    if asked := [name for name in contest.methods if METHODS.load(name).needs_backend]:
+        says = f"Not counted: {', '.join(asked)}; `localsel run --method NAME --dry-run` tells."
+        yield Event("note", "choose", details={"text": says})
     total = len(plans)
     yield Event("done", "choose", done=total, total=total, details={"plans": plans})
-
-
-def refuse_contest(settings: Settings, contest: Contest) -> None:
-    """Raises UsageError for what no comparison can be made of."""
-    if not METHODS.load(settings.method).needs_plan:
-        raise UsageError(
-            f"The method {settings.method!r} asks no selector.", "Give it as --baseline."
-        )
-    if not contest.models:
-        raise UsageError(
-            "A comparison needs a selector.",
-            "Give --model PATH, several times; `localsel models` lists what is here.",
-        )
-    known = [*SEVERAL, *(name for name in METHODS.names if not METHODS.load(name).needs_plan)]
-    for name in contest.baselines:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
-            raise UsageError(f"There is no baseline {name!r}.", hint)
-    _refuse_unused(settings, contest)
-
-
-def _refuse_unused(settings: Settings, contest: Contest) -> None:
-    """Raises UsageError for an option that was set and that no method of the comparison has."""
-    names = [each for name in contest.baselines for each in SEVERAL.get(name, (name,))]
-    methods = [method_of(replace(settings, method=name)) for name in (settings.method, *names)]
-    had = {name for method in methods for name in method.options}
-    for name in METHODS_OWN:
-        if getattr(settings, name) != fields()[name].default and name not in had:
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"No method of this comparison has {flag}.", "Leave it away.")
 
 
 def _people(
@@ -201,10 +159,10 @@ def _selectors(
 def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[Entry]]:
     """A run of each baseline with each of its seeds, of as many picks as the selectors made."""
     entries = []
-    named = dict.fromkeys((RANDOM, *contest.baselines))
-    for method in [each for name in named for each in SEVERAL.get(name, (name,))]:
-        for turn in range(_seeds(method, contest)):
-            name = f"{method} {turn + 1}" if _seeds(method, contest) > 1 else method
+    for method in contest.methods:
+        times = _seeds(settings, method, contest)
+        for turn in range(times):
+            name = f"{method} {turn + 1}" if times > 1 else method
             own = replace(
                 own_options(settings, method, contest.models[0]),
                 budget=picks,
@@ -217,24 +175,14 @@ def _baselines(settings: Settings, contest: Contest, picks: int) -> Steps[list[E
     return entries
 
 
-def own_options(settings: Settings, method: str, model: str) -> Settings:
-    """The settings of a baseline: what only other methods know at its default, and a model only
-    where it needs one, the first that is compared.
+def _seeds(settings: Settings, method: str, contest: Contest) -> int:
+    """How often a baseline is drawn; what does not draw has one selection, and so has what tunes a
+    model, unless another number was asked for.
     """
-    own = replace(settings, method=method)
-    needs = method_of(own)
-    defaults = {name: fields()[name].default for name in METHODS_OWN if name not in needs.options}
-    if not needs.needs_backend:
-        defaults |= {"model": None, "backend": "auto"}
-    else:
-        defaults["model"] = model
-    return replace(own, **defaults)  # type: ignore[arg-type]
-
-
-def _seeds(method: str, contest: Contest) -> int:
-    """How often a baseline is drawn; what does not draw has one selection."""
-    draws: bool = METHODS.load(method).draws
-    return max(contest.seeds, LEAST_SEEDS if method == RANDOM else 1) if draws else 1
+    own = method_of(replace(settings, method=method))
+    if not own.draws or (own.tunes and contest.seeds == SEEDS):
+        return 1
+    return max(contest.seeds, LEAST_SEEDS if method == RANDOM else 1)
 
 
 def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
@@ -245,7 +193,9 @@ def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:
         own = replace(settings, out=None, resume=resume)
         last = yield from _last("run", own, sharing, entry.name)
     except LocalselError as error:
-        _raise_usage(error)
+        if not entry.group:
+            _raise_usage(error)
+        # Of a baseline that is said: the selectors have answered already.
         yield _told(entry.name, error)
         return replace(entry, error=str(error), exit_code=error.exit_code)
     return replace(entry, run=last["record"]["id"])

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from localsel.backends import BACKENDS
-from localsel.backends.base import Backend, Opening, Reader
+from localsel.backends.base import CAN_TELL, Backend, Opening, Reader
 from localsel.errors import BackendError, InputError, LocalselError, UsageError
+from localsel.methods import method_of
 from localsel.methods.base import Method
+from localsel.pipeline.admitting import Admission
 from localsel.pipeline.identity import Identity
-from localsel.records import Instruction
 from localsel.settings import FILES, METHODS_OWN, Settings, fields
 from localsel.stages.export import check_writable, format_of
 from localsel.stages.export.chosen import ANSWERS
 from localsel.stages.load import check_file
 from localsel.stages.prompt import Template
+from localsel.training import refuse_without_training
 
 R = TypeVar("R", bound=Reader)
 SOME_HONOUR = ("gpus", "gpu_memory", "constraint")
@@ -42,9 +45,9 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
             "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
         )
     refuse_unfit(template, settings.criteria)
-    if settings.reason and not method.needs_backend:
+    if settings.reason and not method.needs_plan:
         raise UsageError(
-            f"The method {settings.method!r} has no model that could give a --reason.",
+            f"The method {settings.method!r} has no model that chooses, and could give a --reason.",
             "Leave --reason away.",
         )
     named = [(name, path) for name in FILES for path in getattr(settings, name)]
@@ -56,6 +59,18 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
     check_file(settings.data)
     if settings.out and settings.out.exists() and settings.out.samefile(settings.data):
         raise UsageError(f"--out {settings.out} is the data file itself.", "Choose another.")
+
+
+def fitting(settings: Settings, typed: Collection[str]) -> Settings:
+    """Forgets what only other methods know, unless it was typed: a settings file is for several."""
+    return forget(settings, {*method_of(settings).options, *typed})
+
+
+def forget(settings: Settings, kept: Collection[str]) -> Settings:
+    """The settings of some methods at their defaults, but for those that are to be kept."""
+    known = fields()
+    defaults = {name: known[name].default for name in METHODS_OWN if name not in kept}
+    return replace(settings, **defaults)  # type: ignore[arg-type]
 
 
 def refuse_options(settings: Settings, method: type[Method]) -> None:
@@ -75,15 +90,22 @@ def refuse_options(settings: Settings, method: type[Method]) -> None:
         )
 
 
-def refuse_unanswered(
-    settings: Settings, method: type[Method], instructions: Sequence[Instruction]
-) -> None:
-    """Raises InputError where a method needs responses and no row has one."""
-    if method.needs_responses and not any(each.response for each in instructions):
+def refuse_unanswered(settings: Settings, method: type[Method], admission: Admission) -> None:
+    """Raises InputError where a method needs responses and too few rows have one."""
+    if not method.needs_responses:
+        return
+    answered = sum(bool(each.response.strip()) for each in admission.open)
+    if not answered:
         raise InputError(
             f"{settings.data} has no column of responses, which the method {settings.method!r}"
             " needs.",
             f"It would be called {', '.join(ANSWERS)}; --map response=COLUMN names another.",
+        )
+    if answered < (wanted := settings.budget - len(admission.included)):
+        raise InputError(
+            f"Only {answered:,} rows of {settings.data} have a response, fewer than the"
+            f" {wanted:,} that are to be chosen.",
+            "Give a smaller --budget.",
         )
 
 
@@ -108,7 +130,12 @@ def open_backend(
         return None
     if method.tunes:
         refuse_untunable(settings, identity)
+        refuse_unhonoured(settings, identity.backend)
         return None  # It is opened when it has learnt.
+    if method.reads_texts and not BACKENDS.load(identity.backend).tells_texts:
+        raise BackendError(
+            f"The backend {identity.backend!r} does not tell how probable a text is.", CAN_TELL
+        )
     opened = open_selector(settings, identity.model, identity.backend)
     backend = stack.enter_context(closing(opened))
     backend.refuse_unfit(settings.query_size, settings.temperature)
@@ -117,19 +144,23 @@ def open_backend(
 
 def refuse_untunable(settings: Settings, identity: Identity) -> None:
     """Raises UsageError for a model that cannot be fine-tuned."""
-    if not Path(identity.model).is_dir() and identity.backend != "scripted":
+    if identity.backend == "scripted":
+        return
+    if identity.backend == "llamacpp" or not Path(identity.model).is_dir():
         raise UsageError(
             f"The method {settings.method!r} fine-tunes its model, and {settings.model} cannot be:"
             " it is no Hugging Face folder.",
             "Give the folder that it was made from.",
         )
+    refuse_without_training(Path(identity.model))
 
 
-def open_selector(settings: Settings, model: str, backend: str) -> Backend:
+def open_selector(settings: Settings, model: str, backend: str, *, exact: bool = False) -> Backend:
     """A model in the hands of a backend, its canary alive."""
     refuse_unhonoured(settings, backend)
     backend_class: type[Backend] = BACKENDS.load(backend)
-    return _opened(backend_class.open, opening_of(settings, model))
+    opening = replace(opening_of(settings, model), exact=exact)
+    return _opened(backend_class.open, opening)
 
 
 def open_reader(settings: Settings, model: str, backend: str) -> Reader:

@@ -178,7 +178,7 @@ class Identity:
             "selector": self.selector if method.needs_backend else None,
             "backend": self.backend if method.needs_backend else None,
             "embedder": self.embedder if method.needs_vectors else None,
-            "prompt": template.parts if method.needs_backend else None,
+            "prompt": template.parts if method.needs_plan else None,
         }
         if method.templates:
             asked = [find_template(name) for name in method.templates]
@@ -191,7 +191,10 @@ class Identity:
         if sharing.narrow:
             narrow = {self.weights(model) for model in sharing.narrow} - {self.selector}
             content |= {"narrow": sorted(narrow)} if narrow else {}
-        return digest(self.options | content)
+        options = dict(self.options)
+        if self.settings.variant == next(iter(method.variants), None):
+            options.pop("variant", None)  # What it does without.
+        return digest(options | content)
 
 
 def find_earlier(identity: Identity, fingerprint: str) -> dict[str, Any] | None:
@@ -232,7 +235,7 @@ def _why_not(identity: Identity) -> str:
 
 
 # These may differ between two starts of the same run.
-NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", *FILES}
+NEVER_NAMED = OUTSIDE_FINGERPRINT - {"model", "embedder", "prompt", "quality_model", *FILES}
 
 
 def plain_default(name: str) -> object:

@@ -48,7 +48,7 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
         stack.enter_context(store.using(identity.pool))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
-        refuse_unanswered(settings, method, admission.open)
+        refuse_unanswered(settings, method, admission)
         backend = open_backend(settings, identity, method, stack)
         planned: dict[str, Any] = {}
         chooses = settings.budget > len(admission.included)

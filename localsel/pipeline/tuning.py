@@ -16,17 +16,24 @@ from localsel.pipeline.identity import Identity, digest
 from localsel.settings import Settings
 from localsel.wording import counted
 
-VERSION = 1
+LEAST = 30
+FEW = ", which teach little: a smaller --tune-batch makes more, a larger --tune-rate larger ones"
+VERSION = 2
 """Raised whenever the same lesson would give other weights than before."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Learner:
-    """The model of a run, and the stack of what is closed when the run ends."""
+    """The model of a run, and the stack of what is closed when the run ends.
+
+    `run` is the run whose record names what is kept of the lesson; a rehearsal has none.
+    """
 
     settings: Settings
     identity: Identity
     stack: ExitStack
+    run: str = ""
+    opened: Backend | None = None
 
     def untuned(self) -> AbstractContextManager[Backend]:
         """The model as it is."""
@@ -49,16 +56,42 @@ class Learner:
             seed=settings.seed,
         )
         content = {"model": identity.selector, "recipe": asdict(recipe), "pairs": lesson.pairs}
+        content |= {"device": device()}
         name = digest(content | {"version": VERSION})
         if identity.backend == "scripted":
-            return Tuned(self.stack.enter_context(self.untuned()), name)
-        into = settings.home / "tuned" / name[:24]
-        yield Remark(f"Tuning {Path(identity.model).name} on {counted(len(lesson.pairs), 'row')}.")
+            self.opened = self.stack.enter_context(self.untuned())
+            return Tuned(self.opened, name)
+        into = identity.store.tuned_folder(name)
+        if self.run:
+            identity.store.update_run(self.run, facts={"tuned": name})
+        steps = recipe.steps(len(lesson.pairs))
+        yield Remark(
+            f"Tuning {Path(identity.model).name} on {counted(len(lesson.pairs), 'row')} in"
+            f" {counted(steps, 'step')}{FEW if steps < LEAST else ''}."
+        )
         for step in train(Path(identity.model), lesson.pairs, recipe, into, settings.threads):
             yield Progress(step.done, step.total)
+        clear()
         self.stack.push(Forgetting(into))
-        opened = open_selector(settings, str(into), identity.backend)
-        return Tuned(self.stack.enter_context(closing(opened)), name)
+        # In fewer bits most of the lesson would be rounded away.
+        opened = open_selector(settings, str(into), identity.backend, exact=True)
+        self.opened = self.stack.enter_context(closing(opened))
+        return Tuned(self.opened, name)
+
+
+def clear() -> None:
+    """Gives back what learning took of a graphics card: who opens the model wants all of it."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def device() -> str:
+    """Where a model learns: other hardware makes other weights."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)

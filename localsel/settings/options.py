@@ -164,7 +164,8 @@ class Settings:
         float, Meta(ge=0, le=1, description="Stop above this share of broken rows.")
     ] = 0.01
     max_fallback: Annotated[
-        float, Meta(ge=0, le=1, description="Exit 4 above this share of unanswered queries.")
+        float,
+        Meta(ge=0, le=1, description="Exit 4 above this share of unanswered queries, or rows."),
     ] = 0.01
     context: Annotated[
         Annotated[int, Meta(ge=256)] | None,
@@ -234,7 +235,7 @@ PATHS = ("embedder", *FILES, "out", "workspace")
 OUTSIDE_FINGERPRINT = frozenset(
     {"data", "model", "embedder", "prompt", "out", "workspace", "display", "threads", "resume"}
     | {"max_bad_rows", "max_fallback", "given", "include", "ban", "reason"}
-    | {"allow_host", "concurrency"}
+    | {"allow_host", "concurrency", "quality_model"}
     # Where a model is computed, not what it is asked: as with threads, only last bits may differ.
     | {"gpus", "gpu_memory"}
 )

@@ -70,6 +70,9 @@ CREATE TABLE files (path TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT);
 """
 
 
+READABLE = 3
+"""The oldest format that can be read as it is, where it cannot be brought up to date."""
+
 # A workspace of an older format is brought up to date: the tables that each format added.
 ADDED = {2: ("set_aside", "reasons", "imported"), 3: ("changes", "choices"), 4: ("scores",)}
 
@@ -162,7 +165,7 @@ class Database:
     def _refuse_format(self, database: sqlite3.Connection) -> None:
         if not _format(database):
             raise sqlite3.DatabaseError("there are no tables in it")
-        if (found := _format(database)) != VERSION:
+        if not READABLE <= (found := _format(database)) <= VERSION:
             raise WorkspaceError(
                 f"The workspace {self.home} has format {found}; this localsel reads {VERSION}.",
                 "Choose another with --workspace.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -185,7 +186,11 @@ class Runs(Locks):
         Those of other runs are not looked at: one that is being started may not be listed yet.
         """
         with self._transaction() as database:
-            own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
+            own = database.execute(
+                "SELECT pool, plan, json_extract(facts, '$.tuned') AS tuned FROM runs"
+                " WHERE run = ?",
+                (run,),
+            ).fetchone()
             for table in ("answers", "asked", "picks", "set_aside", "reasons", "changes", "runs"):
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
@@ -193,6 +198,8 @@ class Runs(Locks):
             if own:
                 self._remove_unused(own["pool"])
         (self.home / "locks" / run).unlink(missing_ok=True)
+        if own and own["tuned"]:
+            shutil.rmtree(self.home / "tuned" / own["tuned"][:24], ignore_errors=True)
 
     def forget_unused(self, pool: str) -> None:
         """Deletes a pool with its plans, unless a run stands on it."""

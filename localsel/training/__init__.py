@@ -19,7 +19,7 @@ from localsel.errors import BackendError
 from localsel.training.keeping import PARTIAL, Keeper, State
 from localsel.training.recipe import Recipe
 
-__all__ = ["Progress", "Recipe", "digest", "train"]
+__all__ = ["Progress", "Recipe", "digest", "refuse_without_training", "train"]
 
 READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 """Files of a model folder that decide what it becomes."""
@@ -48,7 +48,7 @@ def train(
     threads: int | None = None,
     often: int = OFTEN,
 ) -> Generator[Progress, None, None]:
-    """Yields every step; once it is exhausted, `into` is a model folder like `folder`.
+    """Yields every step; once it is exhausted, `into` is a model folder like `folder`, in float32.
 
     Meanwhile `into` holds a checkpoint, and whoever asks for the same again goes on behind it; of
     what is finished, nothing is yielded.
@@ -64,8 +64,7 @@ def train(
         WorkspaceError: `into` cannot be written; what was kept stays.
         LocalselError: the loss is not a number.
     """
-    if find_spec("peft") is None:
-        raise BackendError("Fine-tuning needs peft.", "pip install 'localsel[train]'")
+    refuse_without_training(folder)
     keeper, inputs = Keeper(into), digest(folder, pairs, recipe)
     with keeper.held():
         if keeper.is_finished(inputs):
@@ -77,6 +76,19 @@ def train(
 
         merge(folder, recipe, keeper.read(state.done), into / PARTIAL)
         keeper.finish(state, into / PARTIAL)
+
+
+def refuse_without_training(folder: Path) -> None:
+    """Before anything slow.
+
+    Raises:
+        BackendError: the folder cannot be tuned, or peft is not installed.
+    """
+    from localsel.training.tuning import refuse_what_cannot_be_tuned
+
+    if find_spec("peft") is None:
+        raise BackendError("Fine-tuning needs peft.", "pip install 'localsel[train]'")
+    refuse_what_cannot_be_tuned(folder)
 
 
 def _learn(
@@ -93,12 +105,11 @@ def _learn(
 
     from localsel.backends.hf_tokens import load_tokenizer
     from localsel.training.examples import Laying
-    from localsel.training.tuning import Tuner, refuse_what_cannot_be_tuned
+    from localsel.training.tuning import Tuner
 
     if threads:
         torch.set_num_threads(threads)
     _, context = found(Opening(str(folder)))
-    refuse_what_cannot_be_tuned(folder)
     examples = Laying(load_tokenizer(folder), context).examples(pairs, recipe.length)
     steps, own = recipe.steps(len(examples)), recipe.steps_of_epoch(len(examples))
     state = replace(state, steps=steps, left_out=len(pairs) - len(examples))

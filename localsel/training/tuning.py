@@ -160,17 +160,19 @@ COPIED = (
 
 
 def merge(folder: Path, recipe: Recipe, tensors: Mapping[str, Any], into: Path) -> None:
-    """Adds the matrices to the weights of `folder`, kind of numbers unchanged; writes it all.
+    """Adds the matrices to the weights of `folder`, and writes it all, in float32.
 
     Raises:
-        LocalselError: a weight is not a number, or there is no room.
+        LocalselError: there is no room.
     """
+    import torch
     from safetensors import SafetensorError
     from transformers import GenerationConfig
 
     shutil.rmtree(into, ignore_errors=True)
     with drawing(recipe.seed):
-        model = with_lora(load_weights(CAUSAL, folder, "auto"), recipe)
+        # What is learnt is less than the last bit of most sixteen-bit weights, and would be lost.
+        model = with_lora(load_weights(CAUSAL, folder, torch.float32), recipe)
         put({name: each for name, each in model.named_parameters() if each.requires_grad}, tensors)
         whole = model.merge_and_unload()
     # What a folder says of writing is copied; transformers would refuse to write what it can read.

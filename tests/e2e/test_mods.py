@@ -13,7 +13,7 @@ ROWS = 150
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    """A run that is made whole, and again with a kill in the middle of the tuning."""
+    """A run that is made whole, and again with a kill while it tunes."""
     return mods.run(ROWS)
 
 
@@ -38,5 +38,7 @@ def test_what_the_seed_set_does_not_teach_is_found_first(found: dict[str, Any]) 
 
 
 def test_killed_while_it_tunes_it_goes_on_and_picks_the_same(found: dict[str, Any]) -> None:
-    assert 0 < found["went_on_behind_step"] <= found["killed_at_step"] < found["steps"]
+    assert 0 < found["kept_step"] == found["went_on_behind_step"] < found["steps"]
+    # A checkpoint is written before its step is told.
+    assert found["kept_step"] <= found["killed_at_step"] + 1
     assert found["identical"]

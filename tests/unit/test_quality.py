@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from tests.conftest import CHECKOUT, Command
 from tests.once import once
 
 OWN = CHECKOUT / "models" / "nano-quality"
+FAMILIES = ("nano-quality", "bert", "roberta")
 PAIRS = [
     ("What is a glacier?", "A glacier is a large body of ice that moves slowly."),
     ("Name a colour.", ""),
@@ -46,29 +48,44 @@ def model() -> QualityModel:
 
 @pytest.fixture(scope="session")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Raters of another family with random weights and one, two or three outputs."""
+    """Raters of other families with random weights: BERT's have one, two or three outputs.
+
+    All have 64 positions that a token may stand at; RoBERTa's begin behind two that none has.
+    """
 
     def fill(folder: Path) -> None:
         import torch
-        from transformers import BertConfig, BertForSequenceClassification
+        from transformers import (
+            BertConfig,
+            BertForSequenceClassification,
+            RobertaConfig,
+            RobertaForSequenceClassification,
+        )
 
+        shape: dict[str, Any] = {
+            "vocab_size": 3072,
+            "hidden_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "pad_token_id": 1,
+        }
+        bert, roberta = {"max_position_embeddings": 64}, {"max_position_embeddings": 66}
         with torch.random.fork_rng():
             torch.manual_seed(1)
-            for outputs in (1, 2, 3):
-                shape = BertConfig(
-                    vocab_size=3072,
-                    hidden_size=32,
-                    num_hidden_layers=1,
-                    num_attention_heads=2,
-                    intermediate_size=32,
-                    max_position_embeddings=64,
-                    num_labels=outputs,
-                    pad_token_id=1,
+            made: dict[str, Any] = {
+                f"bert-{outputs}": BertForSequenceClassification(
+                    BertConfig(**shape, **bert, num_labels=outputs)
                 )
-                place = folder / f"bert-{outputs}"
-                BertForSequenceClassification(shape).save_pretrained(place)
-                for name in ("tokenizer.json", "tokenizer_config.json"):
-                    shutil.copy(OWN / name, place)
+                for outputs in (1, 2, 3)
+            }
+            made["roberta"] = RobertaForSequenceClassification(
+                RobertaConfig(**shape, **roberta, num_labels=1)
+            )
+        for name, rater in made.items():
+            rater.save_pretrained(folder / name)
+            for part in ("tokenizer.json", "tokenizer_config.json"):
+                shutil.copy(OWN / part, folder / name)
 
     return once(tmp_path_factory, "raters", fill)
 
@@ -113,7 +130,7 @@ def test_of_three_outputs_nobody_knows_which_is_meant(others: Path) -> None:
     assert e.value.exit_code == 3
 
 
-@pytest.mark.parametrize("folder", [OWN, "bert-1"], ids=["nano-quality", "bert"])
+@pytest.mark.parametrize("folder", [OWN, "bert-1", "roberta"], ids=FAMILIES)
 def test_the_order_is_kept_and_no_neighbour_counts(folder: Path | str, others: Path) -> None:
     model = QualityModel.open(others / folder, threads=1)
     together = numbers(model, PAIRS)
@@ -122,7 +139,7 @@ def test_the_order_is_kept_and_no_neighbour_counts(folder: Path | str, others: P
     assert len(set(together)) == len(PAIRS)
 
 
-@pytest.mark.parametrize("folder", [OWN, "bert-1"], ids=["nano-quality", "bert"])
+@pytest.mark.parametrize("folder", [OWN, "bert-1", "roberta"], ids=FAMILIES)
 def test_batches_change_only_the_last_bits(folder: Path | str, others: Path) -> None:
     """As on a GPU: sorted, padded, several at once, and in order again."""
     alone = QualityModel.open(others / folder, threads=1)
@@ -136,6 +153,25 @@ def test_the_longer_text_is_cut(model: QualityModel) -> None:
     assert len(coded["input_ids"]) == model.length == 512
     alone = model._tokenizer(question, add_special_tokens=False)["input_ids"]
     assert coded["input_ids"][1 : len(alone) + 1] == alone
+
+
+@pytest.mark.parametrize("family", ["bert-1", "roberta"])
+def test_a_long_pair_fills_the_positions_that_there_are(family: str, others: Path) -> None:
+    """As plain transformers rates the first 64 tokens; more of them have no place."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    model = QualityModel.open(others / family, threads=1)
+    assert model.length == 64
+    (coded,) = model._encoded([("Is it long?", "very " * 500)])
+    ids = torch.tensor([coded["input_ids"]])
+    assert ids.shape == (1, 64)
+    plain = AutoModelForSequenceClassification.from_pretrained(others / family).eval()
+    with torch.no_grad():
+        logit = float(plain(input_ids=ids).logits[0, 0])
+        with pytest.raises((IndexError, RuntimeError)):
+            plain(input_ids=torch.cat([ids, ids[:, 1:2]], dim=1))
+    assert numbers(model, [("Is it long?", "very " * 500)]) == [pytest.approx(logit, abs=1e-5)]
 
 
 def test_control_tokens_in_a_text_are_text(model: QualityModel) -> None:

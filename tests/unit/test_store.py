@@ -17,6 +17,7 @@ import pytest
 from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Change, Instruction, Pick, Plan, Query
 from localsel.store import VERSION, Store
+from localsel.store.database import ADDED
 
 ROWS = (
     Instruction(0, "Add these.", "1 and 2", "3"),
@@ -389,18 +390,30 @@ def test_only_the_owner_may_look_into_a_workspace(tmp_path: Path) -> None:
         assert {mode(path) for path in store.home.glob("localsel.db*")} == {0o600}
 
 
-def test_a_workspace_of_an_older_format_is_brought_up_to_date(store: Store) -> None:
+@pytest.mark.parametrize("found", [2, 3])
+def test_a_workspace_of_an_older_format_is_brought_up_to_date(store: Store, found: int) -> None:
     run = begin(store)
     store.set_picks(run, PICKS)
-    for table in ("changes", "choices"):
+    for table in [name for version, names in ADDED.items() if version > found for name in names]:
         store._database.execute(f"DROP TABLE {table}")
-    store._database.execute("PRAGMA user_version = 2")
+    store._database.execute(f"PRAGMA user_version = {found}")
     with closing(Store(store.home)) as opened:
         assert opened.picks(run) == PICKS[::-1]
         opened.add_changes(run, [Change("accept", 0, at=1.0)])
         opened.set_choice("plan", 0, (2,))
         assert opened.changes(run) == (Change("accept", 0, at=1.0),)
         assert opened.choices("plan") == {0: (2,)}
+        opened.add_scores("losses", {b"text": [1.5, 2.5]})
+        assert opened.scores("losses", [b"text", b"other"]) == {b"text": [1.5, 2.5]}
+
+
+def test_one_format_back_can_be_read_where_nothing_can_be_written(store: Store) -> None:
+    uri = (store.home / "localsel.db").as_uri() + "?mode=ro"
+    store._database.execute("PRAGMA user_version = 3")
+    store._open(uri).close()
+    store._database.execute("PRAGMA user_version = 2")
+    with pytest.raises(WorkspaceError, match="has format 2; this localsel reads"):
+        store._open(uri)
 
 
 def test_a_workspace_of_another_format_is_refused(store: Store) -> None:

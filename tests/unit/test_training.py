@@ -111,6 +111,28 @@ def test_the_model_that_is_written_is_the_one_that_learnt(whole: Path) -> None:
     assert loss(whole, PAIRS) < 0.6 * loss(NANO, PAIRS)
 
 
+def test_little_that_is_learnt_is_not_rounded_away(copied: Path, tmp_path: Path) -> None:
+    """A model in bfloat16 keeps what is below the last bit of its numbers, as one in float32."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    recipe = replace(RECIPE, learning_rate=2e-4, rank=64, epochs=1)
+    learnt = []
+    for numbers in (torch.float32, torch.bfloat16):
+        # Rounded for both: what they begin with is the same.
+        tensors = {
+            name: weight.to(torch.bfloat16).to(numbers)
+            for name, weight in load_file(NANO / "model.safetensors").items()
+        }
+        save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+        change(copied / "config.json", dtype=str(numbers).removeprefix("torch."))
+        into = tmp_path / str(numbers)
+        trained(into, recipe=recipe, folder=copied)
+        learnt.append(loss(copied, PAIRS) - loss(into, PAIRS))
+    assert learnt[0] > 0
+    assert learnt[1] >= 0.8 * learnt[0]
+
+
 def test_only_answers_are_learnt() -> None:
     """What is to be said before the answer has no gradient: other targets there change nothing."""
     import torch
@@ -146,7 +168,8 @@ def test_every_linear_layer_of_the_blocks_changes_and_nothing_else(whole: Path) 
     assert before.keys() == after.keys()
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed == {name for name in before if name.endswith("_proj.weight")}
-    assert {array.dtype for array in after.values()} == {array.dtype for array in before.values()}
+    assert {array.dtype for array in after.values()} == {np.dtype(np.float32)}
+    assert json.loads((whole / "config.json").read_text())["dtype"] == "float32"
 
 
 def test_how_many_are_read_at_once_changes_only_the_last_bits(tmp_path: Path) -> None:
