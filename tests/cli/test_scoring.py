@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ import pytest
 
 from localsel.methods import METHODS
 from tests.cli.conftest import read_lines
-from tests.conftest import CHECKOUT, Command, events_of
+from tests.conftest import CHECKOUT, Command, Done, events_of
 
 ROWS, BUDGET = 40, 6
 FOLDER = CHECKOUT / "models" / "nano-llama"
+QUALITY = CHECKOUT / "models" / "nano-quality"
+RULE = ("--model", "random:1")
 LINES = {
     **{
         name: ("--method", name)
@@ -35,6 +40,12 @@ LINES = {
     ),
 }
 TUNED = ("mods", "pre-experience")
+MANY_STEPS = {
+    "mods": (*LINES["mods"], "--tune-rows", 4, "--tune-batch", 2, "--tune-epochs", 12),
+    "pre-experience": (*LINES["pre-experience"], "--tune-epochs", 12),
+}
+MANY_ROWS = 800
+"""More than a model of some thousand weights reads before values are kept for the first time."""
 TOPICS = ("rivers", "bread", "law", "ships", "winter", "maps", "birds", "steel", "music", "glass")
 
 Run = Callable[..., Any]
@@ -43,7 +54,7 @@ Run = Callable[..., Any]
 def row(number: int) -> dict[str, str]:
     topic, other = TOPICS[number % 10], TOPICS[(number * 7 + 3) % 10]
     return {
-        "instruction": f"Tell me {number % 5 + 2} things about {topic} and {other}.",
+        "instruction": f"Tell me {number + 2} things about {topic} and {other}.",
         "response": f"{topic.title()} came before {other}. " * (number % 4 + 1),
     }
 
@@ -73,45 +84,96 @@ def own(quick: tuple[object, ...], options: tuple[object, ...]) -> tuple[object,
     return quick if "new_tokens" in method.options else ()
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", [name for name in LINES if name not in ("ifd", *TUNED)])
 def test_each_selects_from_end_to_end(small: Run, tmp_path: Path, name: str) -> None:
-    done = small(*LINES[name], "--display", "json", "--out", tmp_path / "picks.jsonl")
-    assert done.code == 0, done.stderr
-    picks = read_lines(tmp_path / "picks.jsonl")
-    assert len({pick["_localsel"]["row"] for pick in picks}) == len(picks) == BUDGET
-    record = done.lines[-1]["record"]
-    assert record["chosen_by"] == {"method": BUDGET}
-    assert record["selector"] is None and record["scorer"]["name"] == "nano-llama"
-    assert record["unscored"] == 0 and record["connections_attempted"] == 0
-    assert not list((tmp_path / "small").glob("tuned/*"))
+    picked(small, tmp_path, "picks", *LINES[name])
 
 
-@pytest.mark.parametrize("name", ["ifd", *TUNED])
-def test_a_run_killed_in_the_middle_goes_on(
+def test_a_run_killed_among_its_values_measures_the_rest(
+    small: Run, localsel: Command, tmp_path: Path
+) -> None:
+    pool = write(tmp_path / "pool.jsonl", [row(number) for number in range(MANY_ROWS)])
+    whole = picked(small, tmp_path, "whole", *LINES["ifd"], data=pool)
+    shutil.rmtree(tmp_path / "small")
+    kill_when(lambda: kept(tmp_path / "small"), small, localsel, *LINES["ifd"], data=pool)
+    known = kept(tmp_path / "small")
+    assert 0 < known < MANY_ROWS
+    again = picked(small, tmp_path, "again", *LINES["ifd"], data=pool)
+    assert told(again, "run") == ["resumed"]
+    assert steps_of(again)[0] == (known, MANY_ROWS)
+    assert rows_in(tmp_path, "again") == rows_in(tmp_path, "whole")
+    assert steps_of(whole)[0] == (0, MANY_ROWS)
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_a_run_killed_while_its_model_learns_goes_on_behind_the_checkpoint(
     small: Run, localsel: Command, tmp_path: Path, name: str
 ) -> None:
-    # One that only reads is soon through a few rows.
-    rows = [row(number) for number in range(ROWS if name in TUNED else 10 * ROWS)]
-    pool = write(tmp_path / "pool.jsonl", rows)
-    whole = small(*LINES[name], "--out", tmp_path / "whole.jsonl", data=pool)
-    assert whole.code == 0, whole.stderr
+    line = MANY_STEPS[name]
+    picked(small, tmp_path, "whole", *line)
     shutil.rmtree(tmp_path / "small")
-    started = small(*LINES[name], "--display", "json", command=localsel.start, data=pool)
-    with started as process:
-        for event in events_of(process):
-            if event["stage"] == "choose" and event["event"] == "progress" and event["done"]:
+    kill_when(lambda: list(tmp_path.glob("small/tuned/*/training.json")), small, localsel, *line)
+    (state,) = tmp_path.glob("small/tuned/*/training.json")
+    learnt = json.loads(state.read_text(encoding="utf-8"))
+    assert 0 < learnt["done"] < learnt["steps"] == 24
+    again = picked(small, tmp_path, "again", *line)
+    assert told(again, "run") == ["resumed"]
+    since = [event.get("text", "").startswith("Tuning ") for event in again.lines].index(True)
+    assert steps_of(again, since)[0] == (learnt["done"] + 1, learnt["steps"])
+    assert rows_in(tmp_path, "again") == rows_in(tmp_path, "whole")
+
+
+def kill_when(
+    ready: Callable[[], object], small: Run, localsel: Command, *line: Any, **at: Any
+) -> None:
+    """Starts the run, and kills it as soon as that is the case."""
+    with small(*line, "--display", "json", command=localsel.start, **at) as process:
+        for _ in events_of(process):
+            if ready():
                 process.send_signal(signal.SIGKILL)
                 break
         process.communicate()
-    done = small(*LINES[name], "--display", "json", "--out", tmp_path / "again.jsonl", data=pool)
+    assert process.returncode == -signal.SIGKILL
+
+
+def kept(workspace: Path) -> int:
+    """Values that the workspace has."""
+    if not (path := workspace / "localsel.db").exists():
+        return 0
+    with closing(sqlite3.connect(path)) as database:
+        return int(database.execute("SELECT count(*) FROM scores").fetchone()[0])
+
+
+def picked(small: Run, tmp_path: Path, name: str, *line: Any, **at: Any) -> Done:
+    """A run to its end, and all that is true of every one."""
+    done: Done = small(*line, "--display", "json", "--out", tmp_path / f"{name}.jsonl", **at)
     assert done.code == 0, done.stderr
-    (begun,) = (event for event in done.lines if event["event"] == "run")
-    assert begun["state"] == "resumed"
-    picks = [
-        [pick["_localsel"]["row"] for pick in read_lines(tmp_path / f"{each}.jsonl")]
-        for each in ("whole", "again")
+    assert len(set(rows_in(tmp_path, name))) == len(rows_in(tmp_path, name)) == BUDGET
+    record = done.lines[-1]["record"]
+    assert record["chosen_by"] == {"method": BUDGET}
+    assert record["selector"] is None
+    assert record["scorer"]["name"] == ("random:1" if RULE[1] in line else "nano-llama")
+    assert record["unscored"] == 0 and record["connections_attempted"] == 0
+    assert not list((tmp_path / "small").glob("tuned/*"))
+    return done
+
+
+def rows_in(tmp_path: Path, name: str) -> list[int]:
+    return [pick["_localsel"]["row"] for pick in read_lines(tmp_path / f"{name}.jsonl")]
+
+
+def told(done: Done, kind: str) -> list[str]:
+    """The states that events of a kind tell."""
+    return [event["state"] for event in done.lines if event["event"] == kind]
+
+
+def steps_of(done: Done, since: int = 0) -> list[tuple[int, int]]:
+    """How far the method was, event by event."""
+    return [
+        (event["done"], event["total"])
+        for event in done.lines[since:]
+        if event["stage"] == "choose" and event["event"] == "progress"
     ]
-    assert picks[0] == picks[1]
 
 
 def test_a_pool_without_responses_is_refused_by_name(small: Run, tmp_path: Path) -> None:
@@ -120,7 +182,7 @@ def test_a_pool_without_responses_is_refused_by_name(small: Run, tmp_path: Path)
     )
     for name in METHODS.places:
         if METHODS.load(name).needs_responses:
-            done = small("--method", name, data=bare)
+            done = small("--method", name, *RULE, data=bare)
             assert done.code == 2
             assert "bare.jsonl has no column of responses" in done.stderr
             assert "output, response, answer, completion" in done.stderr
@@ -131,14 +193,14 @@ def test_rows_without_a_response_are_counted_and_over_the_limit_it_is_said(
 ) -> None:
     rows = [row(number) | ({"response": ""} if number in (3, 5) else {}) for number in range(ROWS)]
     pool = write(tmp_path / "gaps.jsonl", rows)
-    done = small("--method", "ifd", "--display", "json", data=pool)
+    done = small("--method", "ifd", *RULE, "--display", "json", data=pool)
     assert done.code == 4
     record = done.lines[-1]["record"]
     assert record["unscored"] == 2 and record["state"] == "over-limit"
     reasons = {each["row"]: each["reason"] for each in record["left_out"]}
     assert reasons.pop(3) == reasons.pop(5) == "it has no response"
     assert not any("response" in reason for reason in reasons.values())
-    allowed = small("--method", "ifd", "--max-fallback", "10%", data=pool)
+    allowed = small("--method", "ifd", *RULE, "--max-fallback", "10%", data=pool)
     assert allowed.code == 0, allowed.stderr
 
 
@@ -162,38 +224,54 @@ def test_a_gguf_cannot_be_tuned(small: Run, name: str) -> None:
             ("--method", "alpagasus", "--threshold", "5.5"),
             "--threshold 5.5 is more than any rating",
         ),
+        (("--method", "ifd", "--reason"), "The method 'ifd' has no model that chooses"),
     ],
 )
 def test_an_option_that_a_method_does_not_have_is_refused(
     small: Run, line: tuple[str, ...], says: str
 ) -> None:
-    done = small(*line)
+    done = small(*line, *RULE)
     assert done.code == 2
     assert says in done.stderr
 
 
-def test_a_dry_run_tells_tokens_and_time(small: Run) -> None:
-    done = small("--method", "ifd", "--dry-run", "--json")
+def test_what_another_method_has_is_refused_only_where_it_was_typed(
+    small: Run, localsel: Command
+) -> None:
+    line = ("--method", "random", *RULE)
+    there = partial(localsel, LOCALSEL_QUALITY_MODEL="nowhere")
+    assert small(*line, command=there).code == 0
+    typed = small(*line, "--quality-model", "nowhere")
+    assert typed.code == 2
+    assert "The method 'random' has no --quality-model." in typed.stderr
+    # One that has it is told by the environment, too.
+    had = small("--method", "mods", *RULE, command=there)
+    assert had.code != 0
+    assert "nowhere" in had.stderr
+
+
+def test_a_narrower_context_measures_anew(small: Run, tmp_path: Path) -> None:
+    long = [row(n) | {"response": row(n)["response"] * (10 + n % 7)} for n in range(ROWS)]
+    pool = write(tmp_path / "long.jsonl", long)
+    line, narrow = ("--method", "ifd", *RULE), ("--context", 256)
+    picked(small, tmp_path, "wide", *line, data=pool)
+    picked(small, tmp_path, "after", *line, *narrow, data=pool)
+    shutil.rmtree(tmp_path / "small")
+    picked(small, tmp_path, "alone", *line, *narrow, data=pool)
+    assert rows_in(tmp_path, "after") == rows_in(tmp_path, "alone")
+    assert rows_in(tmp_path, "alone") != rows_in(tmp_path, "wide")
+
+
+def test_a_quality_model_is_the_same_whatever_it_is_called(small: Run) -> None:
+    named = [(), ("--quality-model", "nano-quality"), ("--quality-model", QUALITY)]
+    done = [small(*LINES["mods"], *RULE, "--display", "json", *each) for each in named]
+    assert [each.code for each in done] == [0, 0, 0], done[0].stderr
+    assert [told(each, "run") for each in done] == [["new"], ["finished"], ["finished"]]
+    assert len({each.lines[-1]["record"]["id"] for each in done}) == 1
+
+
+@pytest.mark.parametrize("line", [(), ("--pre-experience",)])
+def test_a_dry_run_tells_tokens_and_time(small: Run, line: tuple[str, ...]) -> None:
+    done = small("--method", "ifd", *line, "--dry-run", "--json")
     assert done.code == 0, done.stderr
     assert done.document["prompt_tokens"] > 500 and done.document["choose_seconds"] > 0
-
-
-def test_several_are_compared_with_a_selector(localsel: Command, tmp_path: Path) -> None:
-    pool = write(tmp_path / "pool.jsonl", [row(number) for number in range(ROWS)])
-    lines = [word for name in ("ifd", "alpagasus", "deita") for word in ("--baseline", name)]
-    done = localsel(
-        *(
-            "compare",
-            pool,
-            "--budget",
-            BUDGET,
-            "--model",
-            "random:1",
-            "--workspace",
-            tmp_path / "w",
-        ),
-        *("--json", "--display", "none", "--threads", 1, *lines),
-    )
-    assert done.code == 0, done.stderr
-    assert {each["name"] for each in done.document["baselines"]} >= {"ifd", "alpagasus", "deita"}
-    assert [each["name"] for each in done.document["selectors"]] == ["random:1"]
