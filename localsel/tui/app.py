@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.dom import NoScreen
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -131,6 +133,11 @@ class Localsel(App[None]):
         self.push_screen(Help(self.up.ABOUT if self.up else "", held_keys(self.screen)))
 
     # What runs
+
+    def _handle_exception(self, error: Exception) -> None:
+        """While the app is taken down, what still works may miss a widget that has gone before."""
+        if not (self._leaving.is_set() and isinstance(error, NoMatches | NoScreen)):
+            super()._handle_exception(error)
 
     def on_ready(self) -> None:
         if not self.is_headless:

@@ -91,7 +91,10 @@ class Session:
         run = ["run", self.pool, "--budget", 8, "--query-size", 6, "--orders", 2]
         run += ["--model", "random:3", "--near-duplicates", "off", "--ban", self.ban, "--reason"]
         run += ["--threads", 1, "--display", "plain", *workspace]
+        scored = ["run", self.pool, "--budget", 8, "--method", "perplexity-high"]
+        scored += ["--model", "random:3", "--new-tokens", 4, "--threads", 1, "--display", "plain"]
         lines: dict[str, list[object]] = {
+            "scored": [*scored, "--out", place / "picks.jsonl", *workspace],
             "rehearsal": [*run, "--dry-run"],
             "run": [*run, "--out", place / "picks.jsonl"],
             "resumed": [*run, "--out", place / "picks.jsonl"],
@@ -128,6 +131,9 @@ class Session:
         for command in COMMANDS:
             shutil.copytree(place, self.folder / command)
             self.seen[command] = forks.watched(self.line(command, place))
+        place = self.start(COMMANDS[0], "calm-scored")
+        shutil.copytree(place, self.folder / "scored")
+        self.seen["scored"] = forks.watched(self.line("scored", place))
         answers = next(kind for kind in self.seen["run"] if "add_answer" in kind)
         place = self.start("run", "resumed")
         assert forks.run(self.line("run", place), dies=[answers, 5, "before"]) == KILLED
@@ -137,7 +143,7 @@ class Session:
     def crashes(self) -> Iterator[Crash]:
         """Each kind once, in the command that is quickest there: first and middle, both sides."""
         done: set[str] = set()
-        for command in ("run", "resumed", *REVIEWING, "rm", "import", "rehearsal"):
+        for command in ("run", "resumed", *REVIEWING, "rm", "import", "rehearsal", "scored"):
             for kind, times in self.seen[command].items():
                 if kind not in done:
                     for time in sorted({1, times // 2 + 1}):
@@ -211,6 +217,7 @@ def test_a_crash_at_any_transaction_changes_nothing(
 ) -> None:
     wanted = selection(session.folder / "calm")
     assert selection(session.folder / "calm-resumed") == wanted
+    scored = selection(session.folder / "calm-scored")
 
     def crashed(numbered: tuple[int, Crash]) -> str | None:
         number, crash = numbered
@@ -219,7 +226,7 @@ def test_a_crash_at_any_transaction_changes_nothing(
             dies = [crash.kind, crash.time, crash.side]
             assert forks.run(session.line(crash.command, place), dies=dies) == KILLED
             after(crash, session, forks, place)
-            assert selection(place) == wanted
+            assert selection(place) == (scored if crash.command == "scored" else wanted)
         except AssertionError as error:
             return f"{crash}: {error}"
         finally:

@@ -73,7 +73,7 @@ def start(terminal: Terminal, diary: Diary, data: Path) -> None:
     terminal.press("n")
     terminal.wait_for("New run").wait_for("nano-llama")
     terminal.type(str(data)).press("enter")
-    terminal.wait_for("conversations as instruction" if LIMA.exists() else "instruction")
+    terminal.wait_for("conversations as instruction" if LIMA.exists() else "Alpaca columns")
     diary.note("preview")
     terminal.press("space", "space", "tab").type("12")
     terminal.wait_for("tokens", 300)
