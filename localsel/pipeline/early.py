@@ -47,7 +47,7 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
     refuse_unfit(template, settings.criteria)
     if settings.reason and not method.needs_plan:
         raise UsageError(
-            f"The method {settings.method!r} has no model that chooses, and could give a --reason.",
+            f"The method {settings.method!r} has no model that could give a --reason.",
             "Leave --reason away.",
         )
     named = [(name, path) for name in FILES for path in getattr(settings, name)]
