@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import venv
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -108,17 +110,18 @@ def test_an_unfinished_manifest_leads_nowhere_else(tmp_path: Path) -> None:
     assert outside.read_text() == "mine"
 
 
-def test_whatever_is_written_is_on_the_disk_before_it_has_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced, fsync = set(), os.fsync
+def test_whatever_is_written_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
+    synced = set()
 
-    def watched(descriptor: int) -> None:
-        synced.add(os.fstat(descriptor).st_ino)
-        fsync(descriptor)
+    def seen(frame: FrameType, event: str, called: object) -> None:
+        if event == "c_return" and called is os.fsync:
+            synced.add(os.fstat(frame.f_locals["file"].fileno()).st_ino)
 
-    monkeypatch.setattr(os, "fsync", watched)
-    folder = make(tmp_path / "bundle")
+    sys.setprofile(seen)
+    try:
+        folder = make(tmp_path / "bundle")
+    finally:
+        sys.setprofile(None)
     assert set(nodes(folder).values()) <= synced
 
 
