@@ -17,7 +17,7 @@ from localsel.backends.base import Beginning, Likelihood, Passage
 from localsel.backends.drawing import NO_NUMBER, Drawing
 from localsel.backends.hf_lane import Lane
 from localsel.backends.hf_tokens import HfTokens, first_line
-from localsel.backends.passages import LaidOut, begin, lay_out
+from localsel.backends.passages import LaidOut, OneByOne
 from localsel.errors import AnswerError
 
 WINDOW = 256
@@ -31,7 +31,7 @@ Text = tuple[tuple[int, ...], int]
 """Tokens, and how many of the last are the answer's."""
 
 
-class HfLikelihood(HfTokens):
+class HfLikelihood(OneByOne, HfTokens):
     """Reads in caches of its own, so that nothing is left of it for a choice.
 
     Attributes:
@@ -52,11 +52,6 @@ class HfLikelihood(HfTokens):
             laid = [self.lay_out(passage, limit) for passage in window]
             told = self._told([each for each in laid if isinstance(each, LaidOut)])
             yield from (each if isinstance(each, AnswerError) else next(told) for each in laid)
-
-    def lay_out(self, passage: Passage, limit: int | None = None) -> LaidOut | AnswerError:
-        """The tokens that are read of a passage."""
-        room = self.context if limit is None else min(limit, self.context)
-        return lay_out(passage, self._tokens, self._start, room)
 
     def _told(self, window: Sequence[LaidOut]) -> Iterator[Likelihood | AnswerError]:
         texts = [(text, laid.tokens) for laid in window for text in laid.texts]
@@ -93,7 +88,7 @@ class HfLikelihood(HfTokens):
                 told.append(_sum(row[-answer:], target))
             return [_number(each) for each in torch.stack(told).tolist()]
         except (RuntimeError, ValueError, IndexError) as error:
-            return [AnswerError(f"transformers failed: {first_line(error)}")] * len(texts)
+            return [failed(error)] * len(texts)
 
     def _answered(self, texts: Sequence[Text]) -> Any:
         """Logits [texts, places, vocabulary]: the last places are those that tell of answers.
@@ -124,19 +119,6 @@ class HfLikelihood(HfTokens):
         for text in laid.texts:
             self._answered([(text, laid.tokens)])
 
-    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
-        for beginning in beginnings:
-            begun = begin(beginning, self._tokens, self._start, self.context)
-            if isinstance(begun, AnswerError):
-                yield begun
-                continue
-            try:
-                yield self._text(self._continued(begun, beginning, limit))
-            except AnswerError as error:
-                yield error
-            except (RuntimeError, ValueError, IndexError) as error:
-                yield AnswerError(f"transformers failed: {first_line(error)}")
-
     def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
         from transformers import DynamicCache
 
@@ -144,7 +126,10 @@ class HfLikelihood(HfTokens):
         drawing, fresh = Drawing(beginning), begun
         said: list[int] = []
         while len(said) < min(limit, self.context - len(begun)):
-            token = drawing.take(lane.feed([fresh])[0])
+            try:
+                token = drawing.take(lane.feed([fresh])[0])
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise failed(error) from error
             if token in self._ends:
                 break
             said.append(token)
@@ -160,6 +145,11 @@ class HfLikelihood(HfTokens):
     @property
     def _width(self) -> int:
         return int(self._model.get_output_embeddings().weight.shape[0])
+
+
+def failed(error: Exception) -> AnswerError:
+    """What transformers says of it, in a line."""
+    return AnswerError(f"transformers failed: {first_line(error)}")
 
 
 def _sum(logits: Any, target: Any) -> Any:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from localsel.backends.chat import wrap
-from localsel.backends.tokens import Tokens
+from localsel.backends.passages import TextTokens
 from localsel.errors import BackendError
 
 
-class HfTokens(Tokens):
+class HfTokens(TextTokens):
     """Reads as the model of a folder does, without its weights."""
 
     def __init__(self, tokenizer: Any, context: int) -> None:

@@ -15,11 +15,11 @@ from localsel.backends.constraint import Logits
 from localsel.backends.drawing import Drawing, log_probabilities
 from localsel.backends.llamacpp_reading import Reading
 from localsel.backends.llamacpp_tokens import LlamaTokens
-from localsel.backends.passages import LaidOut, begin, lay_out
+from localsel.backends.passages import LaidOut, OneByOne
 from localsel.errors import AnswerError
 
 
-class LlamaLikelihood(LlamaTokens):
+class LlamaLikelihood(OneByOne, LlamaTokens):
     """Reads in a context of its own, so that nothing is left of it for a choice."""
 
     def close(self) -> None:
@@ -38,11 +38,6 @@ class LlamaLikelihood(LlamaTokens):
         for passage in passages:
             laid = self.lay_out(passage, limit)
             yield laid if isinstance(laid, AnswerError) else self._likelihood(laid)
-
-    def lay_out(self, passage: Passage, limit: int | None = None) -> LaidOut | AnswerError:
-        """The tokens that are read of a passage."""
-        room = self.context if limit is None else min(limit, self.context)
-        return lay_out(passage, self._tokens, self._start, room)
 
     def _likelihood(self, laid: LaidOut) -> Likelihood | AnswerError:
         try:
@@ -69,17 +64,6 @@ class LlamaLikelihood(LlamaTokens):
         for text in laid.texts:
             for _ in self._answered(text, laid.tokens):
                 pass
-
-    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
-        for beginning in beginnings:
-            begun = begin(beginning, self._tokens, self._start, self.context)
-            if isinstance(begun, AnswerError):
-                yield begun
-                continue
-            try:
-                yield self._text(self._continued(begun, beginning, limit))
-            except AnswerError as error:
-                yield error
 
     def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
         import llama_cpp

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from localsel.backends.chat import wrap
-from localsel.backends.tokens import Tokens
+from localsel.backends.passages import TextTokens
 
 # Characters tokenised at once: some 25,000 letters in a row overflow the stack in llama.cpp's
 # regular expressions for DeepSeek and Falcon, and end the process.
 PIECE = 8192
 
 
-class LlamaTokens(Tokens):
+class LlamaTokens(TextTokens):
     """Tokens in and out of a loaded GGUF, or of its vocabulary alone; nothing is evaluated."""
 
     def __init__(self, llama: Any, context: int) -> None:

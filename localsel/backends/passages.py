@@ -5,10 +5,12 @@ All backends lay texts out here, so that they score the same tokens of the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from localsel.backends.base import Beginning, Passage
+from localsel.backends.tokens import Tokens
 from localsel.errors import AnswerError
 
 Tokenise = Callable[[str], Sequence[int]]
@@ -52,3 +54,44 @@ def begin(
     if len(tokens) >= context:
         return AnswerError(f"the text takes {len(tokens)} tokens of a context of {context}")
     return tokens
+
+
+class TextTokens(Tokens):
+    """Texts in one vocabulary, as they are read to be scored or gone on with."""
+
+    @property
+    @abstractmethod
+    def _start(self) -> tuple[int, ...]:
+        """What the vocabulary itself puts before a text."""
+
+    def lay_out(self, passage: Passage, limit: int | None = None) -> LaidOut | AnswerError:
+        """The tokens that are read of a passage."""
+        room = self.context if limit is None else min(limit, self.context)
+        return lay_out(passage, self._tokens, self._start, room)
+
+    def begun(self, beginning: Beginning) -> tuple[int, ...] | AnswerError:
+        """The tokens that are read of a beginning."""
+        return begin(beginning, self._tokens, self._start, self.context)
+
+
+class OneByOne(TextTokens):
+    """Goes on with one text after the other."""
+
+    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
+        for beginning in beginnings:
+            begun = self.begun(beginning)
+            if isinstance(begun, AnswerError):
+                yield begun
+                continue
+            try:
+                yield self._text(self._continued(begun, beginning, limit))
+            except AnswerError as error:
+                yield error
+
+    @abstractmethod
+    def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
+        """The tokens that follow.
+
+        Raises:
+            AnswerError: the model failed.
+        """

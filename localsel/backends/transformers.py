@@ -20,7 +20,7 @@ from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found
 from localsel.backends.hf_lane import Lane
-from localsel.backends.hf_likelihood import HfLikelihood
+from localsel.backends.hf_likelihood import HfLikelihood, failed
 from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
 from localsel.backends.hf_weights import CAUSAL, load_weights
 from localsel.backends.open_query import OpenQuery
@@ -84,8 +84,7 @@ class TransformersBackend(HfLikelihood, Backend):
             except AnswerError as error:
                 yield from [error] * len(batch)
             except (RuntimeError, ValueError, IndexError) as error:
-                failed = AnswerError(f"transformers failed: {first_line(error)}")
-                yield from [failed] * len(batch)
+                yield from [failed(error)] * len(batch)
 
     def _batches(self, asks: Iterable[Ask]) -> Iterator[list[tuple[Ask, list[int]]]]:
         """As many queries as may be read at once, padded to the longest of them."""

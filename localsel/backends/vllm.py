@@ -32,7 +32,7 @@ from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found
 from localsel.backends.hf_tokens import HfTokens, load_tokenizer
 from localsel.backends.open_query import OpenQuery
-from localsel.backends.passages import LaidOut, begin, lay_out
+from localsel.backends.passages import LaidOut
 from localsel.backends.vllm_engine import LOGPROBS, end, gpus_here, replies, start
 from localsel.backends.vllm_likelihood import continuations, likelihoods
 from localsel.errors import AnswerError, BackendError
@@ -170,17 +170,16 @@ class VllmBackend(HfTokens, Backend):
     def logprobs(
         self, passages: Iterable[Passage], limit: int | None = None
     ) -> Iterator[Likelihood | AnswerError]:
-        room = self.context if limit is None else min(limit, self.context)
         waiting = iter(passages)
         while batch := list(islice(waiting, self._at_once)):
-            laid = [lay_out(each, self._tokens, self._start, room) for each in batch]
+            laid = [self.lay_out(each, limit) for each in batch]
             told = iter(likelihoods(self._engine, [e for e in laid if isinstance(e, LaidOut)]))
             yield from (next(told) if isinstance(each, LaidOut) else each for each in laid)
 
     def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
         waiting = iter(beginnings)
         while batch := list(islice(waiting, self._at_once)):
-            texts = [begin(each, self._tokens, self._start, self.context) for each in batch]
+            texts = [self.begun(each) for each in batch]
             begun = [(t, b) for t, b in zip(texts, batch, strict=True) if isinstance(t, tuple)]
             told = iter(continuations(self._engine, begun, limit, self.context))
             said = (next(told) if isinstance(text, tuple) else text for text in texts)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from localsel.backends.base import Backend
 from localsel.methods.base import Lesson, Progress, Remark, Tuned
@@ -72,7 +71,7 @@ class Learner:
         for step in train(Path(identity.model), lesson.pairs, recipe, into, settings.threads):
             yield Progress(step.done, step.total)
         clear()
-        self.stack.push(Forgetting(into))
+        self.stack.push(forgetting(into))
         # In fewer bits most of the lesson would be rounded away.
         opened = open_selector(settings, str(into), identity.backend, exact=True)
         self.opened = self.stack.enter_context(closing(opened))
@@ -94,19 +93,11 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-@dataclass(frozen=True)
-class Forgetting:
+def forgetting(folder: Path) -> Callable[..., None]:
     """Removes a tuned model when its run has ended; one that was cut goes on with it."""
 
-    folder: Path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def forget(kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return forget
