@@ -15,8 +15,19 @@ import gguf
 import numpy as np
 import torch
 
+from localsel.backends.base import Backend, Likelihood, Passage
+
 MODELS = Path(__file__).parents[1] / "models"
 NANO = ("nano-llama", "nano-gemma2")
+
+
+def told(
+    backend: Backend, passages: Sequence[Passage], limit: int | None = None
+) -> list[Likelihood]:
+    """What a backend says of passages of which none may fail."""
+    found = list(backend.logprobs(iter(passages), limit))
+    assert all(isinstance(each, Likelihood) for each in found), found
+    return [each for each in found if isinstance(each, Likelihood)]
 
 
 def write_float32(name: str, path: Path, facts: Mapping[str, object] | None = None) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from localsel.backends.drawing import Drawing, log_probabilities
 from localsel.backends.transformers import TransformersBackend
 from localsel.errors import AnswerError
 from localsel.stages.prompt import find_template, render
-from tests.likely import MODELS, NANO, Plain, write_float32, write_folder
+from tests.likely import MODELS, NANO, Plain, told, write_float32, write_folder
 
 CONTEXT = 768
 NEAR = {"rel": 1e-4}
@@ -82,14 +82,6 @@ def opened(
 def case(request: pytest.FixtureRequest, opened: Backend, plain: Plain, tmp_path: Path) -> Case:
     kind = "transformers" if isinstance(opened, TransformersBackend) else "llamacpp"
     return Case(opened, plain, kind, plain.folder.name, tmp_path)
-
-
-def told(
-    backend: Backend, passages: Sequence[Passage], limit: int | None = None
-) -> list[Likelihood]:
-    found = list(backend.logprobs(iter(passages), limit))
-    assert all(isinstance(each, Likelihood) for each in found), found
-    return [each for each in found if isinstance(each, Likelihood)]
 
 
 def check(plain: Plain, passage: Passage, seen: Likelihood, limit: int = CONTEXT) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from localsel.backends import BACKENDS
-from localsel.backends.base import Backend, Beginning, Likelihood, Opening, Passage
+from localsel.backends.base import Beginning, Opening, Passage
 from localsel.errors import AnswerError
+from tests.likely import told
 
 SCRIPTED = ("first", "random:7")
 RIVERS = "### Instruction:\nName three rivers of Europe.\n\n### Response:\n"
@@ -17,14 +16,6 @@ PASSAGES = [
     Passage(("Once upon a time there was",), " a mill at the end of the village."),
     Passage(("Grüße, 漢字 und 🙂: ", "x"), "half a character: \ud83d"),
 ]
-
-
-def told(
-    backend: Backend, passages: Sequence[Passage], limit: int | None = None
-) -> list[Likelihood]:
-    found = list(backend.logprobs(iter(passages), limit))
-    assert all(isinstance(each, Likelihood) for each in found), found
-    return [each for each in found if isinstance(each, Likelihood)]
 
 
 @pytest.mark.parametrize("rule", SCRIPTED)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ import numpy as np
 import pytest
 
 from localsel.alpaca import RESPONSE, before
-from localsel.backends.base import Backend, Opening
-from localsel.backends.transformers import TransformersBackend
+from localsel.backends.base import Backend
 from localsel.methods.base import Journal, Pool, Progress, Remark, Tools, Unscored
 from localsel.methods.experience import typical
 from localsel.methods.ifd import Experienced, Ifd, Superfiltering
@@ -30,12 +28,6 @@ ANSWERS = (
     "Yes.",
     "I do not know what you mean.",
 )
-
-
-@pytest.fixture(scope="module")
-def backend() -> Iterator[Backend]:
-    with closing(TransformersBackend.open(Opening(str(FOLDER), threads=1))) as opened:
-        yield opened
 
 
 def pool_of(count: int = len(ANSWERS)) -> Pool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from localsel.alpaca import before
 from localsel.backends.base import Backend, Beginning, Opening
 from localsel.backends.scripted import ScriptedBackend
-from localsel.backends.transformers import TransformersBackend
 from localsel.errors import AnswerError, LocalselError
 from localsel.methods.base import Journal, Pool, Progress, Scores, Tools, Unscored
 from localsel.methods.perplexity import Highest, Lowest, Middle, Perplexity
@@ -30,12 +28,6 @@ QUESTIONS = (
     "山",
     "Sing!",
 )
-
-
-@pytest.fixture(scope="module")
-def backend() -> Iterator[Backend]:
-    with closing(TransformersBackend.open(Opening(str(FOLDER), threads=1))) as opened:
-        yield opened
 
 
 def pool_of(questions: Sequence[str] = QUESTIONS) -> Pool:
