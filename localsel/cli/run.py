@@ -13,7 +13,6 @@ from localsel.cli.display import open_display, watch
 from localsel.cli.options import Sectioned, settings_from, settings_options, typed, typed_names
 from localsel.cli.output import print_json, say
 from localsel.errors import UsageError
-from localsel.pipeline.early import fitting
 from localsel.selectors import is_served
 from localsel.settings import Settings
 
@@ -50,7 +49,7 @@ def command(
     **flags: object,
 ) -> None:
     """Choose BUDGET instructions of DATA that are worth annotating."""
-    settings = fitting(settings_from(data, config, flags), typed_names(flags))
+    settings = settings_from(data, config, flags)
     if dry_run and detach:
         raise UsageError("--dry-run and --detach do not go together.", "Give one of them.")
     if as_json and settings.display == "json":
@@ -59,6 +58,10 @@ def command(
         go_on_alone(data, config, flags, settings, as_json)
         return
     offline.seal(is_served(settings.model, settings.backend))
+    # Not before: it brings libraries that start threads.
+    from localsel.pipeline.early import fitting
+
+    settings = fitting(settings, typed_names(flags))
     if dry_run:
         rehearse(settings, as_json)
         return

@@ -70,7 +70,7 @@ OPTIONS = [
     typed("--resume always", "There is no unfinished run of good.jsonl to resume."),
     typed("--method selectlm", "There is no method 'selectlm'. Did you mean 'selectllm'?"),
     typed("--backend llamcpp", "There is no backend 'llamcpp'. Did you mean 'llamacpp'?"),
-    typed("--prompt plain", "There is no prompt 'plain'. Known: published"),
+    typed("--prompt plain", "There is no prompt 'plain'. Known: five-criteria,"),
     typed("--config no.toml", "The settings file no.toml cannot be read: No such file"),
     typed("--config .", "The settings file . cannot be read: Is a directory."),
     typed("--json --display json", "both write to stdout. Give one of them."),
