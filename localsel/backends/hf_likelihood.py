@@ -1,4 +1,4 @@
-"""A Hugging Face model → how probable answers are, and what comes after a text.
+"""A Hugging Face model → how probable answers are.
 
 What stands before a text is what the tokenizer itself puts there, and nothing else. Where texts are
 not read together (on a CPU), each is evaluated alone and whole: the plain loop.
@@ -7,17 +7,15 @@ not read together (on a CPU), each is evaluated alone and whole: the plain loop.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from localsel.backends.base import Beginning, Likelihood, Passage
-from localsel.backends.drawing import NO_NUMBER, Drawing
-from localsel.backends.hf_lane import Lane
+from localsel.backends.base import Likelihood, Passage
+from localsel.backends.drawing import NO_NUMBER
 from localsel.backends.hf_tokens import HfTokens, first_line
-from localsel.backends.passages import LaidOut, OneByOne
+from localsel.backends.passages import LaidOut
 from localsel.errors import AnswerError
 
 WINDOW = 256
@@ -31,7 +29,7 @@ Text = tuple[tuple[int, ...], int]
 """Tokens, and how many of the last are the answer's."""
 
 
-class HfLikelihood(OneByOne, HfTokens):
+class HfLikelihood(HfTokens):
     """Reads in caches of its own, so that nothing is left of it for a choice.
 
     Attributes:
@@ -56,19 +54,22 @@ class HfLikelihood(OneByOne, HfTokens):
     def _told(self, window: Sequence[LaidOut]) -> Iterator[Likelihood | AnswerError]:
         texts = [(text, laid.tokens) for laid in window for text in laid.texts]
         sums: list[float | AnswerError] = [0.0] * len(texts)
-        for batch in self._batched(texts):
+        for batch in self._batched([(len(text), answer) for text, answer in texts]):
             for place, each in zip(batch, self._sums([texts[i] for i in batch]), strict=True):
                 sums[place] = each
         waiting = iter(sums)
         return (_likelihood(laid, list(islice(waiting, len(laid.texts)))) for laid in window)
 
-    def _batched(self, texts: Sequence[Text]) -> Iterator[list[int]]:
-        """Places of the texts that are read together, the longest first."""
+    def _batched(self, sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+        """Places of the texts that are read together, the longest first.
+
+        Of each text, `sizes` has its tokens and how many of them logits are kept of.
+        """
         batch: list[int] = []
-        for place in sorted(range(len(texts)), key=lambda i: -len(texts[i][0])):
-            together = [texts[i] for i in (*batch, place)]
-            padded = len(together) * len(together[0][0])
-            logits = len(together) * max(answer for _, answer in together) * self._width
+        for place in sorted(range(len(sizes)), key=lambda i: -sizes[i][0]):
+            together = [sizes[i] for i in (*batch, place)]
+            padded = len(together) * together[0][0]
+            logits = len(together) * max(kept for _, kept in together) * self._width
             if batch and (padded > self._at_once or logits > LOGITS):
                 yield batch
                 batch = []
@@ -118,29 +119,6 @@ class HfLikelihood(OneByOne, HfTokens):
         """Reads the same tokens as for a likelihood and does nothing else, to be timed."""
         for text in laid.texts:
             self._answered([(text, laid.tokens)])
-
-    def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
-        from transformers import DynamicCache
-
-        lane = Lane(self._model, DynamicCache(), 0, 1)
-        drawing, fresh = Drawing(beginning), begun
-        said: list[int] = []
-        while len(said) < min(limit, self.context - len(begun)):
-            try:
-                token = drawing.take(lane.feed([fresh])[0])
-            except (RuntimeError, ValueError, IndexError) as error:
-                raise failed(error) from error
-            if token in self._ends:
-                break
-            said.append(token)
-            fresh = [token]
-        return said
-
-    @cached_property
-    def _ends(self) -> set[int]:
-        named = self._model.generation_config.eos_token_id
-        ends = named if isinstance(named, list) else [named]
-        return {int(token) for token in [*ends, self._tokenizer.eos_token_id] if token is not None}
 
     @property
     def _width(self) -> int:

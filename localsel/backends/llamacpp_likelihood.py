@@ -15,11 +15,11 @@ from localsel.backends.constraint import Logits
 from localsel.backends.drawing import Drawing, log_probabilities
 from localsel.backends.llamacpp_reading import Reading
 from localsel.backends.llamacpp_tokens import LlamaTokens
-from localsel.backends.passages import LaidOut, OneByOne
+from localsel.backends.passages import LaidOut
 from localsel.errors import AnswerError
 
 
-class LlamaLikelihood(OneByOne, LlamaTokens):
+class LlamaLikelihood(LlamaTokens):
     """Reads in a context of its own, so that nothing is left of it for a choice."""
 
     def close(self) -> None:
@@ -64,6 +64,17 @@ class LlamaLikelihood(OneByOne, LlamaTokens):
         for text in laid.texts:
             for _ in self._answered(text, laid.tokens):
                 pass
+
+    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
+        for beginning in beginnings:
+            begun = self.begun(beginning)
+            if isinstance(begun, AnswerError):
+                yield begun
+                continue
+            try:
+                yield self._text(self._continued(begun, beginning, limit))
+            except AnswerError as error:
+                yield error
 
     def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
         import llama_cpp

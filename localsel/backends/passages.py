@@ -6,7 +6,7 @@ All backends lay texts out here, so that they score the same tokens of the same 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from localsel.backends.base import Beginning, Passage
@@ -72,26 +72,3 @@ class TextTokens(Tokens):
     def begun(self, beginning: Beginning) -> tuple[int, ...] | AnswerError:
         """The tokens that are read of a beginning."""
         return begin(beginning, self._tokens, self._start, self.context)
-
-
-class OneByOne(TextTokens):
-    """Goes on with one text after the other."""
-
-    def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
-        for beginning in beginnings:
-            begun = self.begun(beginning)
-            if isinstance(begun, AnswerError):
-                yield begun
-                continue
-            try:
-                yield self._text(self._continued(begun, beginning, limit))
-            except AnswerError as error:
-                yield error
-
-    @abstractmethod
-    def _continued(self, begun: Sequence[int], beginning: Beginning, limit: int) -> list[int]:
-        """The tokens that follow.
-
-        Raises:
-            AnswerError: the model failed.
-        """

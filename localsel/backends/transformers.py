@@ -20,9 +20,10 @@ from localsel.backends.constraint import Constraint, Logits
 from localsel.backends.constraint import Path as TokenPath
 from localsel.backends.hf_folder import found
 from localsel.backends.hf_lane import Lane
-from localsel.backends.hf_likelihood import HfLikelihood, failed
+from localsel.backends.hf_likelihood import failed
 from localsel.backends.hf_tokens import HfTokens, first_line, load_tokenizer
 from localsel.backends.hf_weights import CAUSAL, load_weights
+from localsel.backends.hf_writing import HfWriting
 from localsel.backends.open_query import OpenQuery
 from localsel.errors import AnswerError, BackendError
 from localsel.records import Prompt
@@ -31,7 +32,7 @@ TOKENS_AT_ONCE = 8192
 """Tokens of a batch on a GPU, padding included; a longer query is a batch of its own."""
 
 
-class TransformersBackend(HfLikelihood, Backend):
+class TransformersBackend(HfWriting, Backend):
     """One loaded model and its evaluated prompt head."""
 
     def __init__(

@@ -242,8 +242,24 @@ def test_texts_that_are_read_together_are_told_apart(plain: Plain) -> None:
         assert isinstance(seen, Likelihood)
         assert (seen.tokens, seen.read) == (expected.tokens, expected.read)
         assert seen.logprobs == pytest.approx(expected.logprobs, **NEAR)
-    said = list(together.complete(BEGINNINGS, 6))
-    assert said == list(alone.complete(BEGINNINGS, 6))
+    drawn = [Beginning(each.text, 1.0, (place,)) for place, each in enumerate(BEGINNINGS)]
+    asked = [*BEGINNINGS, Beginning(""), *drawn, Beginning(RIVERS * CONTEXT)]
+    said = list(together.complete(asked, 12))
+    assert list(map(str, said)) == list(map(str, alone.complete(asked, 12)))
+    failed = [place for place, text in enumerate(said) if isinstance(text, AnswerError)]
+    assert failed == [len(BEGINNINGS), len(asked) - 1]
+
+
+def test_a_text_that_ends_does_not_end_those_beside_it(plain: Plain, tmp_path: Path) -> None:
+    before = [plain.tokens(each.text) for each in BEGINNINGS]
+    said = [plain.greedy(tokens, 12) for tokens in before]
+    # The first text ends at its second new token, if not before.
+    ends = next(token for token in said[0] if token != said[0][0])
+    own = Plain(write_folder(plain.folder.name, tmp_path / "variant", end=ends))
+    batch = TransformersBackend(own.model, own.tokenizer, CONTEXT, tokens_at_once=4096)
+    cut = [tokens[: tokens.index(ends)] if ends in tokens else tokens for tokens in said]
+    assert len({len(tokens) for tokens in cut}) > 1
+    assert list(batch.complete(BEGINNINGS, 12)) == [plain.text(tokens) for tokens in cut]
 
 
 def test_tokens_are_drawn_as_often_as_they_should_be() -> None:
