@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Settings,
         describe,
         fields,
+        flag_of,
         hints,
     )
     from localsel.settings.places import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     )
     from localsel.settings.shapes import schema
     from localsel.settings.sources import gather, known, read_environment, read_file
-    from localsel.settings.values import Sourced, build, check, expected
+    from localsel.settings.values import Sourced, as_read, build, check, expected
 
 __all__ = [
     "FILES",
@@ -42,12 +43,14 @@ __all__ = [
     "Settings",
     "Sourced",
     "api_key",
+    "as_read",
     "build",
     "check",
     "default_workspace",
     "describe",
     "expected",
     "fields",
+    "flag_of",
     "gather",
     "hints",
     "home",
@@ -62,11 +65,11 @@ __all__ = [
 
 _PLACES = {
     "options": "FILES METHODS_OWN OUTSIDE_FINGERPRINT YOUNGER"
-    " Display Settings describe fields hints",
+    " Display Settings describe fields flag_of hints",
     "places": "api_key default_workspace home model_folders resource user_file",
     "shapes": "schema",
     "sources": "gather known read_environment read_file",
-    "values": "Sourced build check expected",
+    "values": "Sourced as_read build check expected",
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names.split()}
 

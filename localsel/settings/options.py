@@ -257,6 +257,11 @@ def fields() -> dict[str, dataclasses.Field[Any]]:
     return {item.name: item for item in dataclasses.fields(Settings)}
 
 
+def flag_of(name: str) -> str:
+    """The flag that sets a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
 def hints() -> dict[str, Any]:
     """Every setting's annotated type; the description is in its `Meta`."""
     return get_type_hints(Settings, include_extras=True)

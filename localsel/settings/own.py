@@ -1,7 +1,8 @@
-"""An option that only some methods know, and one of them → what it means to that one.
+"""A setting → what it means, and its default, in words.
 
-Its sentence says who knows it: `mods: this; ifd, deita: that. [default: mods: 3; ifd: 1]`. A name
-stands for all that begin with it and a dash: `perplexity` for `perplexity-low`.
+Of one that only some methods know the sentence says who does: `mods: this; ifd, deita: that.
+[default: mods: 3; ifd: 1]`. A name stands for all that begin with it and a dash: `perplexity` for
+`perplexity-low`.
 """
 
 from __future__ import annotations
@@ -16,24 +17,29 @@ DEFAULT = re.compile(r" ?\[default: (.*)\]")
 
 def meaning(option: str, method: str) -> str:
     """The sentence without who knows it, and without the default."""
-    text = DEFAULT.sub("", describe(option)).rstrip(".")
-    said = _said(text, method)
+    said = _said(sentence(option).rstrip("."), method)
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def usual(option: str, method: str) -> str:
-    """The default in words; empty where there is none."""
+def sentence(option: str) -> str:
+    """What any setting means, without the default."""
+    return DEFAULT.sub("", describe(option))
+
+
+def usual(option: str, method: str = "") -> str:
+    """The default of any setting in words; empty where there is none, or it is off."""
     if found := DEFAULT.search(describe(option)):
         return _said(found[1], method)
     default = fields()[option].default
-    if default is None or isinstance(default, bool):
-        return ""
-    return f"{default:g}" if isinstance(default, float) else str(default)
+    if isinstance(default, float):
+        return f"{default:g}"
+    is_plain = isinstance(default, str | int) and not isinstance(default, bool)
+    return str(default) if is_plain else ""
 
 
 def knowing(option: str) -> set[str]:
     """The methods that the sentence names."""
-    found = map(CLAUSE.fullmatch, DEFAULT.sub("", describe(option)).split("; "))
+    found = map(CLAUSE.fullmatch, sentence(option).split("; "))
     return {name for clause in found if clause for name in clause["names"].split(", ")}
 
 

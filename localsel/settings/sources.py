@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localsel.errors import UsageError
-from localsel.settings.options import FILES, PATHS, fields
+from localsel.settings.options import FILES, PATHS, fields, flag_of
 from localsel.settings.places import user_file
 from localsel.settings.values import Sourced
 
@@ -30,9 +30,7 @@ def gather(
         found |= read_file(config)
     found |= read_environment()
     found |= {
-        name: Sourced(value, f"--{name.replace('_', '-')}")
-        for name, value in flags.items()
-        if value is not None
+        name: Sourced(value, flag_of(name)) for name, value in flags.items() if value is not None
     }
     return found
 

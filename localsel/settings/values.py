@@ -125,6 +125,14 @@ def check(name: str, sourced: Sourced, hint: Any) -> Any:
         raise UsageError(f"{sourced.source} {shown} cannot be used: {why}.") from error
 
 
+def as_read(name: str, sourced: Sourced) -> object:
+    """A value as the settings will have it; as it was given where they will refuse it."""
+    try:
+        return check(name, sourced, hints()[name])
+    except UsageError:
+        return sourced.value
+
+
 SHOWN = 100
 """Letters of a path that is too long."""
 

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
-from textual.dom import NoScreen
+from textual.dom import DOMNode, NoScreen
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.worker import WorkerFailed, get_current_worker
 
 from localsel.printable import visible
 from localsel.tui.children import Children
 from localsel.tui.desk import Desk
+from localsel.tui.later import was_left
 from localsel.tui.messages import Failure, Look, News, Start, Stop
 from localsel.tui.output import Ascii, Harmless, speaks_unicode
 from localsel.tui.page import Page
@@ -135,8 +137,12 @@ class Localsel(App[None]):
     # What runs
 
     def _handle_exception(self, error: Exception) -> None:
-        """While the app is taken down, what still works may miss a widget that has gone before."""
-        if not (self._leaving.is_set() and isinstance(error, NoMatches | NoScreen)):
+        """What still works where the user left may miss a widget that has gone before it."""
+        cause: BaseException = error
+        node: DOMNode = self
+        if isinstance(error, WorkerFailed):
+            cause, node = error.error, get_current_worker().node
+        if not (isinstance(cause, NoMatches | NoScreen) and was_left(node)):
             super()._handle_exception(error)
 
     def on_ready(self) -> None:

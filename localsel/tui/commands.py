@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localsel.errors import UsageError
-from localsel.settings import FILES, fields, gather
+from localsel.settings import FILES, fields, flag_of, gather
 
 SEVERAL = ("where", *FILES)
 """Settings of which there may be several, typed in one line as a shell takes them."""
@@ -23,41 +23,42 @@ class Form:
 
     Attributes:
         values: settings by name.
-        asks: whether the method needs a model.
-        plans: whether it asks the queries of a plan; what does not works with one model.
+        needs_model: whether the method needs a model.
+        asks_queries: whether it asks the queries of a plan; what does not works with one model.
     """
 
     data: str = ""
     models: tuple[str, ...] = ()
     baselines: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
-    asks: bool = True
-    plans: bool = True
+    needs_model: bool = True
+    asks_queries: bool = True
 
     @property
     def compares(self) -> bool:
         """Several selectors, or one and baselines, are a comparison."""
-        return self.asks and self.plans and (len(self.models) > 1 or bool(self.baselines))
+        is_asked = self.needs_model and self.asks_queries
+        return is_asked and (len(self.models) > 1 or bool(self.baselines))
 
     @property
     def has_too_many(self) -> bool:
         """More models than the method works with: there is no command for this."""
-        return self.asks and not self.plans and len(self.models) > 1
+        return self.needs_model and not self.asks_queries and len(self.models) > 1
 
 
 def line_of(form: Form) -> tuple[str, ...]:
-    """`run` or `compare`, flags, and the data.
+    """`run` or `compare`, flags, and the data; nothing where there are models too many.
 
     Raises:
-        UsageError: a quote has no end, or there are models too many.
+        UsageError: a quote has no end.
     """
     if form.has_too_many:
-        raise UsageError("The method works with one model.", "Mark only one.")
+        return ()
     flags: list[str] = []
     for name, value in form.values.items():
         parts = parted(name, value) if value.strip() else ()
-        flags += [_switch(name) if is_switch(name) else _flag(name, each) for each in parts]
-    if form.asks:
+        flags += [flag_of(name) if is_switch(name) else _flag(name, each) for each in parts]
+    if form.needs_model:
         flags += [_flag("model", each) for each in form.models]
     if form.compares:
         flags += [_flag("baseline", each) for each in form.baselines]
@@ -116,7 +117,7 @@ def _default(name: str) -> object:
 def _stored(name: str, value: Any) -> list[str]:
     """The flags that set a value as the workspace keeps it."""
     if isinstance(value, bool):
-        return [_switch(name)] * value
+        return [flag_of(name)] * value
     if name == "map":
         pairs = ",".join(f"{role}={column}" for role, column in value.items())
         return [_flag(name, pairs)] if pairs else []
@@ -134,12 +135,8 @@ def is_switch(name: str) -> bool:
     return fields()[name].default is False
 
 
-def _switch(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def _flag(name: str, value: object) -> str:
-    return f"{_switch(name)}={value}"
+    return f"{flag_of(name)}={value}"
 
 
 def _name(flag: str) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import Worker
 
 from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.messages import Failure
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.tabs import Tabs
@@ -96,11 +96,8 @@ class Page(Screen[None]):
             return None
 
     def later(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Does something that takes long; of one group only what was asked for last.
-
-        A function, not a coroutine: Python warns of one that is overtaken before it begins.
-        """
-        _: Worker[None] = self.run_worker(work, group=group, exclusive=True)
+        """Does something that takes long; of one group only what was asked for last."""
+        later(self, work, group=group)
 
     async def done(self, *line: str) -> Ended | None:
         """What a command said that does something; None where it failed, which a dialog says."""

@@ -129,12 +129,24 @@ def workspace(compared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(compared, tmp_path / "workspace"))
 
 
+class Noting(Localsel):
+    """The app, which keeps what it told: on the screen a note stays for seconds."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.notes: list[str] = []
+
+    def notify(self, message: str, **how: Any) -> None:
+        self.notes.append(message)
+        super().notify(message, **how)
+
+
 @asynccontextmanager
 async def open_app(
     home: Path, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[tuple[Localsel, Pilot[None]]]:
     """The real app on a workspace, in a terminal of this size that is not there."""
-    app = Localsel(home)
+    app = Noting(home)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         yield app, pilot
@@ -165,8 +177,9 @@ def screen_text(app: Localsel) -> str:
 
 
 def told(app: Localsel) -> str:
-    """The notes that are up, whole: on the screen they are wrapped."""
-    return "\n".join(each.message for each in app._notifications)
+    """All notes so far, whole: on the screen they are wrapped."""
+    assert isinstance(app, Noting)
+    return "\n".join(app.notes)
 
 
 async def turned_to(

@@ -10,20 +10,22 @@ from typing import TypeAlias
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Collapsible, Input
+from textual.widgets import Collapsible, Input, Select
 
 from localsel.methods import METHODS
-from localsel.settings import METHODS_OWN
+from localsel.settings import METHODS_OWN, Sourced
 from localsel.tui.app import Localsel
+from localsel.tui.later import was_left
 from localsel.tui.page import Page
 from localsel.tui.screens.start import StartScreen
 from localsel.tui.widgets.baselines import Group
 from localsel.tui.widgets.box import Box
+from localsel.tui.widgets.datafile import DataFile
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import Field, default_of, wrong
 from localsel.tui.widgets.forecast import Forecast
-from localsel.tui.widgets.leaving import was_left
-from localsel.tui.widgets.manner import Manner
+from localsel.tui.widgets.mapping import Roles
+from localsel.tui.widgets.methodfields import MethodFields
 from localsel.tui.widgets.paths import Completing, completed, expanded
 from localsel.tui.widgets.picking import Picker, in_units
 from localsel.tui.widgets.selectors import Selectors
@@ -55,7 +57,7 @@ def fill(filling: Filling, home: Path, data: Path | None, size: tuple[int, int] 
         form = StartScreen(app.desk, data)
         await app.push_screen(form)
         await until(
-            pilot, lambda: form.query_one(Selectors).models and form.query_one(Manner).methods
+            pilot, lambda: form.query_one(Selectors).models and form.query_one(MethodFields).methods
         )
         await filling(app, pilot, form)
 
@@ -215,14 +217,14 @@ def test_settings_beside_the_data_are_what_holds_while_nothing_is_typed(
 
 def test_a_form_that_is_left_while_it_still_asks_ends_nothing(home: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
-        for tenths in range(6):
-            form = StartScreen(app.desk, None)
-            await app.push_screen(form)
-            assert not was_left(form)
-            await pilot.pause(tenths / 10)
-            await pilot.press("escape")
-            await until(pilot, lambda form=form: was_left(form))
-        await pilot.pause(1)
+        form = StartScreen(app.desk, None)
+        await app.push_screen(form)
+        asking = [each for each in app.workers if each.node is form]
+        assert any(each.is_running for each in asking)
+        form.action_back()
+        await until(pilot, lambda: all(each.is_finished for each in asking))
+        await until(pilot, lambda: was_left(form))
+        assert app.is_running and isinstance(app.screen, Page)
 
     drive(scenario, home)
 
@@ -355,6 +357,14 @@ def test_what_is_wrong_with_a_value() -> None:
 def test_the_default_is_shown_in_words() -> None:
     assert default_of("clusters") == "follows the budget"
     assert (default_of("orders"), default_of("temperature"), default_of("given")) == ("1", "0", "")
+    assert (
+        default_of("pre_experience") == "off" == default_of("reason", Sourced("perhaps", "there"))
+    )
+
+
+@pytest.mark.parametrize("value", [True, 1, "1", "true", "True"])
+def test_what_is_on_elsewhere_is_shown_as_on(value: object) -> None:
+    assert default_of("pre_experience", Sourced(value, "there")) == "on"
 
 
 def test_paths_are_completed(tmp_path: Path) -> None:
@@ -411,7 +421,7 @@ def test_every_baseline_is_offered_and_seen(home: Path, size: tuple[int, int]) -
 
 async def choose(pilot: Pilot[None], form: StartScreen, method: str) -> None:
     form.query_one("#field-method", Field).value = method
-    await until(pilot, lambda: form.query_one(Manner).way["name"] == method)
+    await until(pilot, lambda: form.query_one(MethodFields).method["name"] == method)
     await pilot.pause()
 
 
@@ -503,3 +513,29 @@ def test_what_needs_responses_says_that_there_are_none(home: Path, example_pool:
         await until(pilot, lambda: says in screen_text(app))
 
     fill(filling, home, example_pool)
+
+
+def test_a_response_inside_a_column_is_one(home: Path, tmp_path: Path) -> None:
+    data = tmp_path / "inside.jsonl"
+    rows = [
+        {"instruction": f"Name {each}.", "instances": [{"input": "", "output": f"It is {each}."}]}
+        for each in range(30)
+    ]
+    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await pilot.press("space")
+        form.query_one("#field-budget", Field).value = "4"
+        await choose(pilot, form, "ifd")
+        await until(pilot, lambda: form.query_one(Roles).columns)
+        await pilot.pause()
+        assert not form.query_one(DataFile).is_unanswered and not forecast(form).problem
+        await until(pilot, lambda: "4 picks of 30 rows" in screen_text(app))
+        role = form.query_one("#role-input", Select)
+        role.value = "instances"
+        says = "ifd needs responses, of which the data has no column."
+        await until(pilot, lambda: forecast(form).problem == says)
+        role.clear()
+        await until(pilot, lambda: forecast(form).is_ready)
+
+    fill(filling, home, data)

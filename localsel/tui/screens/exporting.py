@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from localsel.printable import visible
 from localsel.tui.child import command
 from localsel.tui.desk import Desk
-from localsel.tui.widgets.leaving import run_while_up
+from localsel.tui.later import later
 from localsel.tui.widgets.paths import expanded
 
 FORMS = {
@@ -90,7 +90,7 @@ class Exporting(ModalScreen[str]):
 
     def action_write(self, force: bool) -> None:
         self._say(f"Writing {self.form} …")
-        run_while_up(self, self._write, force, group="write")
+        later(self, self._write, force, group="write")
 
     async def _write(self, force: bool) -> None:
         path = str(expanded(self.query_one(Input).value))

@@ -12,9 +12,9 @@ from textual.screen import ModalScreen
 
 from localsel.errors import LocalselError
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.widgets.bars import bar
 from localsel.tui.widgets.keys import Keys
-from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 COUNT = 50
@@ -56,7 +56,7 @@ class Nearby(ModalScreen[tuple[int, int | None] | None]):
         return self.query_one(Table)
 
     def on_mount(self) -> None:
-        run_while_up(self, self._look)
+        later(self, self._look)
 
     async def _look(self) -> None:
         try:

@@ -15,8 +15,8 @@ from textual.widgets import Static
 from localsel.errors import LocalselError
 from localsel.printable import visible, visible_lines
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.widgets.bars import bar
-from localsel.tui.widgets.leaving import run_while_up
 from localsel.wording import counted
 
 SURE = 0.05
@@ -46,7 +46,7 @@ class Score(ModalScreen[None]):
             yield Static("Counting…")
 
     def on_mount(self) -> None:
-        run_while_up(self, self._count)
+        later(self, self._count)
 
     async def _count(self) -> None:
         try:

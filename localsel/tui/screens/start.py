@@ -21,10 +21,11 @@ from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.settings import Sourced, gather
 from localsel.tui.commands import SEVERAL, Form, line_of, shown
+from localsel.tui.described import PLANNED, beside, needs_model, sentence, unfit
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.messages import Start
 from localsel.tui.screens import SCREENS
-from localsel.tui.ways import PLANNED, beside, needs_model, sentence, unfit
 from localsel.tui.widgets.baselines import Baselines
 from localsel.tui.widgets.box import Box
 from localsel.tui.widgets.datafile import DataFile
@@ -32,8 +33,7 @@ from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.fields import PATHS, Field
 from localsel.tui.widgets.forecast import Forecast
 from localsel.tui.widgets.keys import Keys
-from localsel.tui.widgets.leaving import run_while_up
-from localsel.tui.widgets.manner import Manner
+from localsel.tui.widgets.methodfields import MethodFields
 from localsel.tui.widgets.picking import Picker, is_weights, model_of, short, wanted_for
 from localsel.tui.widgets.selectors import OTHER, Selectors, known, named
 from localsel.tui.widgets.table import Table
@@ -91,7 +91,7 @@ class StartScreen(Screen[None]):
                     yield Static("Selectors")
                     yield Selectors()
                 yield Field("budget")
-                yield Manner()
+                yield MethodFields()
                 with Collapsible(title="More settings", id="more"):
                     yield Baselines()
                     yield from map(Field, MORE)
@@ -103,8 +103,8 @@ class StartScreen(Screen[None]):
             self.query_one(DataFile).path = str(self.data)
         self.query_one("#models" if self.data else "#field-data Input").focus()
         self._hear_settings()
-        run_while_up(self, self._hear_models)
-        run_while_up(self, self._hear_methods)
+        later(self, self._hear_models)
+        later(self, self._hear_methods)
 
     # What there is to choose from
 
@@ -122,7 +122,7 @@ class StartScreen(Screen[None]):
             self.notify(visible(error), severity="error", markup=False)
             return
         methods = {each["name"]: each for each in found}
-        self.query_one(Manner).offer(methods)
+        self.query_one(MethodFields).offer(methods)
         await self.query_one(Baselines).offer(beside(methods))
         self._tell()
 
@@ -133,7 +133,7 @@ class StartScreen(Screen[None]):
             self._elsewhere = gather({}, Path(path) if path else None)
         except (LocalselError, OSError, ValueError):  # the dry run says what is wrong there
             self._elsewhere = {}
-        self.query_one(Manner).elsewhere = self._elsewhere
+        self.query_one(MethodFields).elsewhere = self._elsewhere
         for field in self.query(Field):
             field.set_elsewhere(self._elsewhere.get(field.setting))
         usual, selectors = self._elsewhere.get("model"), self.query_one(Selectors)
@@ -146,15 +146,15 @@ class StartScreen(Screen[None]):
     @property
     def form(self) -> Form:
         values = {field.setting: field.value for field in self._fields}
-        data, way = self.query_one(DataFile), self.query_one(Manner).way
+        data, method = self.query_one(DataFile), self.query_one(MethodFields).method
         values |= {"data": "", "map": data.mapping}
         return Form(
             data=data.path,
             models=self.query_one(Selectors).chosen,
-            baselines=self.query_one(Baselines).ticked if way["asks_queries"] else (),
+            baselines=self.query_one(Baselines).ticked if method["asks_queries"] else (),
             values={name: value for name, value in values.items() if value.strip()},
-            asks=needs_model(way),
-            plans=way["asks_queries"],
+            needs_model=needs_model(method),
+            asks_queries=method["asks_queries"],
         )
 
     @property
@@ -176,10 +176,10 @@ class StartScreen(Screen[None]):
             return "The data is not there."
         if wrong := next((field for field in self._fields if field.problem), None):
             return f"{wrong.label}: {wrong.problem}"
-        manner = self.query_one(Manner)
-        ways = [manner.way, *(manner.methods[name] for name in form.baselines)]
+        own = self.query_one(MethodFields)
+        methods = [own.method, *(own.methods[name] for name in form.baselines)]
         is_folder = self.query_one(Selectors).begins_with_folder
-        if why := unfit(ways, form.models, is_folder, self.query_one(DataFile).is_unanswered):
+        if why := unfit(methods, form.models, is_folder, self.query_one(DataFile).is_unanswered):
             return why
         if "budget" not in form.values and "budget" not in self._elsewhere:
             return "Say how many instructions to choose."
@@ -193,16 +193,16 @@ class StartScreen(Screen[None]):
     @on(Table.Marked)
     @on(Box.Changed)
     def _tell(self) -> None:
-        manner = self.query_one(Manner)
-        manner.tell()
-        self.query_one(Baselines).display = manner.way["asks_queries"]
+        own = self.query_one(MethodFields)
+        own.tell()
+        asks_queries = own.method["asks_queries"]
+        self.query_one(Baselines).display = asks_queries
         for field in self.query(Field):
             if field.setting in PLANNED:
-                field.display = manner.way["asks_queries"]
+                field.display = asks_queries
         form = self.form
         is_wrong = any(field.problem for field in self._fields)
-        can_be_said = form.data and not is_wrong and not form.has_too_many
-        line = line_of(form) if can_be_said else ()
+        line = line_of(form) if form.data and not is_wrong else ()
         self.query_one(Forecast).consider(line, self._missing(form))
         title = "New comparison" if form.compares else "New run"
         self.query_one("#title", Static).update(f"▌{title}▐")
@@ -219,7 +219,7 @@ class StartScreen(Screen[None]):
         ids = [each.id for each in focused.ancestors_with_self] if focused else []
         says = next((HELP[name] for name in ids if name in HELP), "")
         if box:
-            says = f"{sentence(self.query_one(Manner).methods[str(box.name)])} {says}"
+            says = f"{sentence(self.query_one(MethodFields).methods[str(box.name)])} {says}"
         self.query_one(Forecast).advise(field.help() if field else says)
 
     @on(Input.Submitted)

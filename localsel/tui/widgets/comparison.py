@@ -17,6 +17,7 @@ from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui.compared import VIEWS, Reading
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.sides import Side, Stamp
 
 EVERY = 1.0
@@ -108,7 +109,7 @@ class Comparison(VerticalScroll, inherit_bindings=False):
     def _ask(self) -> None:
         if self._asking != self._key:
             self._asking, self._since = self._key, time.monotonic()
-            self.run_worker(self._compare(self._key), group="compare", exclusive=True)
+            later(self, self._compare, self._key, group="compare")
         self._tick()
 
     def _tick(self) -> None:

@@ -17,8 +17,8 @@ from textual.widgets import Static
 from localsel.errors import LocalselError
 from localsel.printable import visible
 from localsel.tui.desk import Desk
+from localsel.tui.later import later
 from localsel.tui.widgets.fields import Field
-from localsel.tui.widgets.leaving import run_while_up
 from localsel.tui.widgets.mapping import Roles, rows_of
 from localsel.tui.widgets.paths import expanded
 from localsel.tui.widgets.table import Table
@@ -46,6 +46,7 @@ class DataFile(Vertical):
         super().__init__()
         self.desk = desk
         self._timer: Timer | None = None
+        self._is_answered = False
 
     def compose(self) -> ComposeResult:
         yield Field("data")
@@ -77,13 +78,18 @@ class DataFile(Vertical):
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether its columns are known, and none is the response."""
+        """Whether its columns are known, and none holds the response.
+
+        The response that is guessed may be inside a column, and is then none to choose.
+        """
         roles = self.query_one(Roles)
-        return bool(roles.columns) and "response" not in roles.chosen
+        is_guessed = self._is_answered and not roles.typed
+        return bool(roles.columns) and "response" not in roles.chosen and not is_guessed
 
     @on(Field.Changed)
     def _other_file(self, event: Field.Changed) -> None:
         event.stop()
+        self._is_answered = False
         self.query_one(Roles).fill((), {})
         self._soon()
 
@@ -99,7 +105,7 @@ class DataFile(Vertical):
         self._timer = self.set_timer(STILL, self._look)
 
     def _look(self) -> None:
-        run_while_up(self, self._preview, self.path, self.mapping, group="preview")
+        later(self, self._preview, self.path, self.mapping, group="preview")
 
     async def _preview(self, path: str, mapping: str) -> None:
         if not self.is_there:
@@ -113,7 +119,9 @@ class DataFile(Vertical):
             return
         self._show(found)
         if not mapping:
-            self.query_one(Roles).fill(found["columns"], found["map"] or {})
+            guess = found["map"] or {}
+            self._is_answered = bool(guess.get("response"))
+            self.query_one(Roles).fill(found["columns"], guess)
 
     def _show(self, found: Mapping[str, Any]) -> None:
         self._say(found["problem"] or found["layout"] or "", bool(found["problem"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,8 @@ from textual.widgets import Input, Select, Static
 
 from localsel.errors import UsageError
 from localsel.printable import visible
-from localsel.settings import Sourced, check, describe, expected, fields, hints
+from localsel.settings import Sourced, as_read, check, expected, hints
+from localsel.settings.own import sentence, usual
 from localsel.settings.shapes import shapes
 from localsel.tui.commands import SEVERAL, is_switch, parted
 from localsel.tui.widgets.paths import Completing
@@ -24,7 +24,6 @@ TEXTS = (*PATHS, "criteria", "where")
 """What needs more room than a number."""
 OFFERED = {"method": ("selectllm",), "variant": ()}
 """What there is to choose from is said later."""
-DEFAULT = re.compile(r" ?\[default: (.*)\]")
 
 
 class Field(Horizontal):
@@ -136,7 +135,7 @@ class Field(Horizontal):
         return visible(f"{self._helps or f'{self._meaning()} Takes {takes}.'}{where}")
 
     def _meaning(self) -> str:
-        return self._meant or DEFAULT.sub("", describe(self.setting))
+        return self._meant or sentence(self.setting)
 
     def _say(self) -> None:
         self.set_class(bool(self.problem), "-wrong")
@@ -155,15 +154,9 @@ def default_of(setting: str, elsewhere: Sourced | None = None) -> str:
     if elsewhere:
         value = elsewhere.value
         if is_switch(setting):
-            return "on" if value in (True, "true", "1") else "off"
+            return "on" if as_read(setting, elsewhere) is True else "off"
         return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    if found := DEFAULT.search(describe(setting)):
-        return found[1]
-    if is_switch(setting):
-        return "off"
-    default = fields()[setting].default
-    is_plain = isinstance(default, str | int | float)
-    return f"{default:g}" if isinstance(default, float) else str(default) if is_plain else ""
+    return usual(setting) or ("off" if is_switch(setting) else "")
 
 
 def choices_of(setting: str) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from localsel.errors import LocalselError
 from localsel.events import Event
 from localsel.printable import visible
 from localsel.tui.commands import shown
+from localsel.tui.later import later
 from localsel.tui.rehearsing import Plans, costs, doing, plans_in, rehearse, shape
-from localsel.tui.widgets.leaving import run_while_up
 
 STILL = 0.8
 """Seconds without a change before a plan is made."""
@@ -88,7 +88,7 @@ class Forecast(Vertical):
         self.workers.cancel_group(self, "plan")
 
     def _plan(self) -> None:
-        run_while_up(self, self._rehearse, self.line, group="plan")
+        later(self, self._rehearse, self.line, group="plan")
 
     async def _rehearse(self, line: tuple[str, ...]) -> None:
         since = time.monotonic()

@@ -18,7 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from localsel.printable import visible
-from localsel.tui.widgets.leaving import run_while_up
+from localsel.tui.later import later
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 DATA = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -96,7 +96,7 @@ class Picker(ModalScreen[Path | None]):
 
     def walk(self, folder: Path, came_from: Path | None = None) -> None:
         """Turns to another folder; the cursor goes to where one came from."""
-        run_while_up(self, self._walk, folder, came_from, group="walk")
+        later(self, self._walk, folder, came_from, group="walk")
 
     async def _walk(self, folder: Path, came_from: Path | None) -> None:
         try:

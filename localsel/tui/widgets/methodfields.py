@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from localsel.settings import METHODS_OWN, Sourced
-from localsel.tui.ways import UNKNOWN, Way, chosen, needed, sentence
+from localsel.tui.described import UNKNOWN, Described, chosen, needed, sentence
 from localsel.tui.widgets.fields import Field
 
 
-class Manner(Vertical):
+class MethodFields(Vertical):
     """The method, and below it what it knows.
 
     Attributes:
@@ -21,12 +21,12 @@ class Manner(Vertical):
     """
 
     DEFAULT_CSS = """
-    Manner { height: auto; }
+    MethodFields { height: auto; }
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.methods: Mapping[str, Way] = {}
+        self.methods: Mapping[str, Described] = {}
         self.elsewhere: Mapping[str, Sourced] = {}
 
     def compose(self) -> ComposeResult:
@@ -36,13 +36,13 @@ class Manner(Vertical):
             field.display = False
             yield field
 
-    def offer(self, methods: Mapping[str, Way]) -> None:
+    def offer(self, methods: Mapping[str, Described]) -> None:
         """What there is to choose from."""
         self.methods = methods
         self._field("method").offer(list(methods))
 
     @property
-    def way(self) -> Way:
+    def method(self) -> Described:
         """The method that is chosen, as the settings of its own make it."""
         values = {field.setting: field.value for field in self.query(Field)}
         usual = self.elsewhere.get("method")
@@ -51,15 +51,15 @@ class Manner(Vertical):
 
     def tell(self) -> None:
         """Shows what the chosen method needs, and what it knows."""
-        way = self.way
-        if not way["name"]:
+        method = self.method
+        if not method["name"]:
             return
-        helps = f"{sentence(way)} Needs {needed(way)}. Model calls: {way['model_calls']}."
-        self._field("method").explain(f"needs {needed(way)}", helps=helps)
+        helps = f"{sentence(method)} Needs {needed(method)}. Model calls: {method['model_calls']}."
+        self._field("method").explain(f"needs {needed(method)}", helps=helps)
         variant = self._field("variant")
-        if list(variant.choices) != way["variants"]:
-            variant.offer(way["variants"])
-        options = {each["name"]: each for each in way["options"]}
+        if list(variant.choices) != method["variants"]:
+            variant.offer(method["variants"])
+        options = {each["name"]: each for each in method["options"]}
         for name in METHODS_OWN:
             field = self._field(name)
             field.display = name in options

@@ -7,13 +7,13 @@ import pytest
 from localsel.cli.methods import described
 from localsel.methods import METHODS
 from localsel.settings import Sourced
-from localsel.tui.ways import Way, beside, chosen, needed, needs_model, sentence, unfit
+from localsel.tui.described import Described, beside, chosen, needed, needs_model, sentence, unfit
 
-WAYS: dict[str, Way] = {name: described(name, METHODS.load(name)) for name in METHODS.places}
+KNOWN: dict[str, Described] = {name: described(name, METHODS.load(name)) for name in METHODS.places}
 
 
-def told(name: str, **values: str) -> Way:
-    return chosen(WAYS[name], values, {})
+def told(name: str, **values: str) -> Described:
+    return chosen(KNOWN[name], values, {})
 
 
 def test_another_setting_makes_another_thing_of_a_method() -> None:
@@ -26,19 +26,19 @@ def test_another_setting_makes_another_thing_of_a_method() -> None:
     assert sentence(tuned) == sentence(told("ifd"))
 
 
-@pytest.mark.parametrize("value", [True, "true", "1"])
+@pytest.mark.parametrize("value", [True, 1, "true", "True", "TRUE", "1"])
 def test_what_a_file_or_the_environment_says_counts_too(value: object) -> None:
-    assert chosen(WAYS["ifd"], {}, {"pre_experience": Sourced(value, "there")})["tunes"]
-    assert not chosen(WAYS["ifd"], {}, {"pre_experience": Sourced(False, "there")})["tunes"]
+    assert chosen(KNOWN["ifd"], {}, {"pre_experience": Sourced(value, "there")})["tunes"]
+    assert not chosen(KNOWN["ifd"], {}, {"pre_experience": Sourced(False, "there")})["tunes"]
 
 
 def test_every_method_without_a_plan_may_be_a_baseline() -> None:
-    groups = beside(WAYS)
+    groups = beside(KNOWN)
     names = [name for group in groups.values() for name in group]
-    assert sorted([*names, "random", "selectllm"]) == sorted(WAYS)
+    assert sorted([*names, "random", "selectllm"]) == sorted(KNOWN)
     assert next(iter(groups)) == "nothing"
     assert [*groups.items()] == sorted(
-        groups.items(), key=lambda each: len(WAYS[each[1][0]]["needs"])
+        groups.items(), key=lambda each: len(KNOWN[each[1][0]]["needs"])
     )
 
 
