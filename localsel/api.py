@@ -45,7 +45,7 @@ def compare(
     models: str | PathLike[str] | Sequence[str | PathLike[str]],
     baselines: str | Sequence[str] = (),
     queries: int | None = None,
-    seeds: int = 3,
+    seeds: int | None = None,
     human: str | PathLike[str] | None = None,
     **options: Any,
 ) -> Mapping[str, Any]:
@@ -65,7 +65,7 @@ def compare(
     named = [baselines] if isinstance(baselines, str) else baselines
     people = Path(human) if human is not None else None
     contest = Contest(tuple(map(str, several)), tuple(named), queries, seeds, people)
-    settings = fitting_all(settings, contest, options)
+    settings = fitting_all(settings, contest, _set(options))
     with closing(run_all(settings, contest)) as events:
         last = deque(events, maxlen=1)[0]
     found: Mapping[str, Any] = last.details["comparison"]  # type: ignore[assignment]
@@ -84,7 +84,7 @@ def run(
         LocalselError: settings, data or model cannot be used; the message says what to do.
     """
     given = {"budget": budget, "model": None if model is None else str(model)} | options
-    settings = fitting(_settings(data, given, "run"), options)
+    settings = fitting(_settings(data, given, "run"), _set(options))
     record: dict[str, Any] = {}
     with closing(_events(settings)) as events:
         for event in events:
@@ -106,6 +106,11 @@ def _events(settings: Settings) -> Generator[Event, None, None]:
     return events_of(settings)
 
 
+def _set(options: Mapping[str, object]) -> set[str]:
+    """None leaves an option as it is elsewhere."""
+    return {name for name, value in options.items() if value is not None}
+
+
 def _settings(
     data: str | PathLike[str],
     options: Mapping[str, object],
@@ -114,7 +119,7 @@ def _settings(
 ) -> Settings:
     for name in options:
         known(name, f"localsel.{function}({name}=…)")
-    typed = {name: Sourced(value, name) for name, value in options.items() if value is not None}
+    typed = {name: Sourced(options[name], name) for name in _set(options)}
     given = {name: Sourced(value, "default") for name, value in defaults.items()}
     given |= gather({}, Path(data).expanduser()) | typed
     return build(given | {"data": Sourced(str(data), "data")})

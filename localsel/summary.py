@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from localsel.settings import fields
+from localsel.settings import fields, flag_of
 from localsel.wording import counted
 
 
@@ -102,7 +102,7 @@ def command_line(stored: dict[str, Any]) -> str:
         default = field.default if field.default is not MISSING else None
         if name == "data" or value in (None, {}, [], False) or value == default:
             continue
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(name)
         if isinstance(value, dict):
             pairs = [f"{key}={each}" for key, each in value.items()]
             value = pairs if name == "where" else ",".join(pairs)

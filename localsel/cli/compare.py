@@ -22,6 +22,7 @@ from localsel.cli.options import (
 from localsel.cli.output import json_text, print_json, say
 from localsel.errors import UsageError
 from localsel.events import Event
+from localsel.settings import flag_of
 
 if TYPE_CHECKING:
     from localsel.pipeline.contest import Contest
@@ -142,7 +143,7 @@ def of_runs(names: tuple[str, ...], human: Path | None, flags: dict[str, Any]) -
     if odd := sorted(given - {"workspace", "display"}):
         raise UsageError(
             "Finished runs are compared as they are.",
-            f"Leave --{odd[0].replace('_', '-')} away, or name one data file.",
+            f"Leave {flag_of(odd[0])} away, or name one data file.",
         )
     with closing(Store(home(flags["workspace"]))) as store:
         entries = entries_of(store, names)
@@ -167,13 +168,13 @@ def contest_of(
 ) -> tuple[Settings, Contest]:
     """The settings that all share, and who takes part."""
     from localsel.pipeline.comparing import ORDERS
-    from localsel.pipeline.contest import SEEDS, Contest, fitting_all
+    from localsel.pipeline.contest import Contest, fitting_all
 
     line = typed({**flags, "human": human, "out": out})
     shared = {name: value for name, value in flags.items() if name not in CONTEST}
     settings = settings_from(Path(data), shared.pop("config"), shared, {"orders": ORDERS})
     models = flags["model"] or ((settings.model,) if settings.model else ())
-    own = (flags["baseline"], flags["queries"], flags["seeds"] or SEEDS, human)
+    own = (flags["baseline"], flags["queries"], flags["seeds"], human)
     command = join(["localsel", "compare", str(settings.data.resolve()), *line])
     contest = Contest(models, *own, command=command)
     return fitting_all(settings, contest, typed_names(shared)), contest

@@ -9,8 +9,8 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Any
 
-from localsel.cli.options import flag_of
 from localsel.methods.base import Method
+from localsel.settings import flag_of
 
 WITH_SOURCE = 110
 """From so many columns on there is room for it in the table."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from shutil import get_terminal_size
@@ -14,10 +14,10 @@ import click
 from localsel.cli.method_lines import card, table
 from localsel.cli.options import json_option
 from localsel.cli.output import print_json, say
-from localsel.methods import METHODS, method_of
+from localsel.methods import METHODS, changes, method_of
 from localsel.methods.base import Method
 from localsel.printable import visible
-from localsel.settings import Settings, fields
+from localsel.settings import Settings
 from localsel.settings.own import meaning, usual
 
 NEEDS = {
@@ -57,7 +57,7 @@ def _print(lines: Iterable[str]) -> None:
 def described(name: str, method: type[Method]) -> dict[str, Any]:
     """One method as JSON: what it is by itself, and `otherwise` what other settings make of it."""
     plain = Settings(data=Path("-"), budget=1, method=name)
-    others = [(changed, method_of(replace(plain, **changed))) for changed in _changes(method)]
+    others = [(changed, method_of(replace(plain, **changed))) for changed in changes(method)]
     own = method_of(plain)
     return {
         "name": name,
@@ -70,12 +70,6 @@ def described(name: str, method: type[Method]) -> dict[str, Any]:
             if other is not own
         ],
     }
-
-
-def _changes(method: type[Method]) -> Iterator[dict[str, Any]]:
-    """Settings that may make another thing of a method: its variants, and what is on or off."""
-    yield from ({"variant": variant} for variant in method.variants[1:])
-    yield from ({name: True} for name in method.options if fields()[name].default is False)
 
 
 def _facts(name: str, method: type[Method]) -> dict[str, Any]:

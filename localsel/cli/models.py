@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -49,23 +49,26 @@ def command(context: click.Context, workspace: Path | None, as_json: bool) -> No
     """
     if context.invoked_subcommand is not None:
         return
-    found = list(_listed(home(workspace)))
+    found = list(_listed("selector", weights(home(workspace))))
+    rating = list(_listed("quality", quality_models(home(workspace))))
     if as_json:
-        print_json(found)
-    elif found:
+        print_json([*found, *rating])
+        return
+    if found:
         rows = [[row["name"], f"{row['mebibytes']:.1f}", row["path"]] for row in found]
         print_table(["model", "MiB", "path"], rows)
     else:
         say("No model here. `localsel models add PATH` takes one up; --model takes any path.")
-    if not as_json and (rating := [model_name(path) for path in quality_models(home(workspace))]):
-        say(f"Quality models, which rate answers and choose nothing: {', '.join(rating)}.")
+    if rating:
+        names = ", ".join(row["name"] for row in rating)
+        say(f"Quality models, which rate answers and choose nothing: {names}.")
 
 
-def _listed(workspace: Path) -> Iterator[dict[str, Any]]:
-    for path in weights(workspace):
+def _listed(kind: str, paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    for path in paths:
         with suppress(OSError):
             size = round(model_size(path) / 2**20, 1)
-            yield {"name": model_name(path), "mebibytes": size, "path": str(path)}
+            yield {"name": model_name(path), "kind": kind, "mebibytes": size, "path": str(path)}
 
 
 @command.command()

@@ -17,6 +17,7 @@ from localsel.settings import (
     describe,
     expected,
     fields,
+    flag_of,
     gather,
     hints,
 )
@@ -82,11 +83,6 @@ def _option(name: str) -> Callable[[Command], Command]:
     return click.option(flag, name, type=kind, metavar=metavar, help=text)
 
 
-def flag_of(name: str) -> str:
-    """The flag that sets a setting."""
-    return f"--{name.replace('_', '-')}"
-
-
 def _plain(default: object) -> bool:
     return isinstance(default, str | int | float) and default != "" and default is not False
 
@@ -105,11 +101,7 @@ def settings_from(
     """The settings of one run, from flags, environment and files; else the command's `defaults`."""
     given = {name: Sourced(value, "default") for name, value in defaults.items()}
     given |= gather({}, data, config)
-    written = {
-        name: Sourced(value, flag_of(name))
-        for name, value in flags.items()
-        if name in typed_names(flags)
-    }
+    written = {name: Sourced(flags[name], flag_of(name)) for name in typed_names(flags)}
     return build(given | written | {"data": Sourced(str(data), "DATA")})
 
 

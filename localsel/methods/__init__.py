@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from localsel.registry import Registry
+from localsel.settings import fields
 
 if TYPE_CHECKING:
     from localsel.methods.base import Method
@@ -37,3 +39,9 @@ def method_of(settings: Settings) -> type[Method]:
     """The method of a run, as its settings want it."""
     named: type[Method] = METHODS.load(settings.method)
     return named.of(settings)
+
+
+def changes(named: type[Method]) -> Iterator[dict[str, Any]]:
+    """Settings that may make another thing of a method: its variants, and what is on or off."""
+    yield from ({"variant": variant} for variant in named.variants)
+    yield from ({name: True} for name in named.options if fields()[name].default is False)

@@ -38,6 +38,11 @@ class Admission:
     given: tuple[str, ...] = ()
     set_aside: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def answered(self) -> int:
+        """How many of `open` have a response."""
+        return sum(bool(each.response.strip()) for each in self.open)
+
 
 def admit(
     course: Course, identity: Identity, instructions: Sequence[Instruction]

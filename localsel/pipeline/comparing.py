@@ -31,7 +31,7 @@ from localsel.pipeline.contest import (
     own_options,
     refuse_baselines,
     refuse_contest,
-    refuse_unanswered_baselines,
+    refuse_planned,
 )
 from localsel.pipeline.course import Steps
 from localsel.pipeline.early import NOTHING
@@ -73,7 +73,7 @@ def run_all(settings: Settings, contest: Contest) -> Generator[Event, None, None
             # Then it is the question that a plain run asks, and its answers serve.
             sharing = replace(sharing, questions=None)
         people = _people(settings, contest, store, plan)
-        refuse_unanswered_baselines(settings, contest, store, plan["pool"])
+        refuse_planned(settings, contest, plan)
         entries, network = yield from _selectors(asked, contest, sharing)
         if all(each.error for each in entries):
             raise _failure(entries[0])
@@ -90,6 +90,8 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
         LocalselError: there can be no plan, or a selector cannot be run.
     """
     refuse_contest(settings, contest)
+    with closing(Store(settings.home)) as store:
+        refuse_baselines(settings, contest, store)
     plans: dict[str, Any] = {}
     for name, model in zip(names_of(contest.models), contest.models, strict=True):
         own = own_options(settings, settings.method, model)
@@ -97,6 +99,7 @@ def rehearse_all(settings: Settings, contest: Contest) -> Generator[Event, None,
         plans[name] = last["plan"]
         if not last["plan"]["prompt_tokens"]:
             raise UsageError(*NOTHING)
+        refuse_planned(settings, contest, last["plan"] | {"picks": last["plan"]["budget"]})
     if asked := [name for name in contest.methods if METHODS.load(name).needs_backend]:
         says = f"Not counted: {', '.join(asked)}; `localsel run --method NAME --dry-run` tells."
         yield Event("note", "choose", details={"text": says})
@@ -179,10 +182,10 @@ def _seeds(settings: Settings, method: str, contest: Contest) -> int:
     """How often a baseline is drawn; what does not draw has one selection, and so has what tunes a
     model, unless another number was asked for.
     """
-    own = method_of(replace(settings, method=method))
-    if not own.draws or (own.tunes and contest.seeds == SEEDS):
+    own = method_of(own_options(settings, method, contest.models[0]))
+    if not own.draws or (own.tunes and contest.seeds is None):
         return 1
-    return max(contest.seeds, LEAST_SEEDS if method == RANDOM else 1)
+    return max(contest.seeds or SEEDS, LEAST_SEEDS if method == RANDOM else 1)
 
 
 def _entry(settings: Settings, sharing: Sharing, entry: Entry) -> Steps[Entry]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from localsel.comparison import LEAST_SEEDS, RANDOM
 from localsel.errors import UsageError
 from localsel.methods import METHODS, method_of
 from localsel.methods.base import Method
-from localsel.pipeline.admitting import Admission
-from localsel.pipeline.early import forget, refuse_options, refuse_unanswered, refuse_untunable
+from localsel.pipeline.early import (
+    fitting,
+    forget,
+    refuse_model,
+    refuse_options,
+    refuse_unanswered,
+)
 from localsel.pipeline.identity import Identity
-from localsel.settings import METHODS_OWN, Settings, fields
+from localsel.settings import METHODS_OWN, Settings, fields, flag_of
 from localsel.store import Store
 
 SEEDS = LEAST_SEEDS
@@ -31,7 +37,7 @@ class Contest:
         baselines: methods without a selector; random is always among them. One that scores rows
             with a model does so with the first of `models`.
         questions: ask about so many questions of the plan only.
-        seeds: of a baseline that draws; random has three at least.
+        seeds: of a baseline that draws, if somebody said how many; random has three at least.
         human: a file that names the rows that a person chose.
         command: the comparison as it was typed.
     """
@@ -39,15 +45,15 @@ class Contest:
     models: tuple[str, ...]
     baselines: tuple[str, ...] = ()
     questions: int | None = None
-    seeds: int = SEEDS
+    seeds: int | None = None
     human: Path | None = None
     command: str = ""
 
     @property
     def methods(self) -> list[str]:
         """Of the baselines, each by its own name."""
-        named = dict.fromkeys((RANDOM, *self.baselines))
-        return [each for name in named for each in SEVERAL.get(name, (name,))]
+        named = (RANDOM, *self.baselines)
+        return list(dict.fromkeys(each for name in named for each in SEVERAL.get(name, (name,))))
 
 
 def refuse_contest(settings: Settings, contest: Contest) -> None:
@@ -72,7 +78,11 @@ def refuse_contest(settings: Settings, contest: Contest) -> None:
 
 def fitting_all(settings: Settings, contest: Contest, typed: Collection[str]) -> Settings:
     """Forgets what no method of the comparison knows, unless it was typed."""
-    had = {name for method in _methods(settings, contest) for name in method.options}
+    methods = _methods(settings, contest)
+    had = {name for method in methods for name in method.options}
+    variants = {each for method in methods for each in method.variants}
+    if "variant" not in typed and settings.variant not in variants:
+        settings = replace(settings, variant=None)
     return forget(settings, {*had, *typed})
 
 
@@ -88,8 +98,7 @@ def _refuse_unused(settings: Settings, contest: Contest) -> None:
     had = Counter(name for method in methods for name in method.options)
     for name in METHODS_OWN:
         if getattr(settings, name) != fields()[name].default and not had[name]:
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"No method of this comparison has {flag}.", "Leave it away.")
+            raise UsageError(f"No method of this comparison has {flag_of(name)}.", "Leave it away.")
     variants = [each for method in methods for each in method.variants]
     if settings.variant and settings.variant not in variants:
         known = f"There are {', '.join(variants)}." if variants else "Leave it away."
@@ -107,29 +116,21 @@ def refuse_baselines(settings: Settings, contest: Contest, store: Store) -> None
         own = own_options(settings, name, contest.models[0])
         method = method_of(own)
         refuse_options(own, method)
-        if method.tunes:
-            refuse_untunable(own, Identity(own, store))
+        refuse_model(own, Identity(own, store), method)
 
 
-def refuse_unanswered_baselines(
-    settings: Settings, contest: Contest, store: Store, pool: str
-) -> None:
-    """The same, once the rows are there."""
+def refuse_planned(settings: Settings, contest: Contest, plan: Mapping[str, Any]) -> None:
+    """The same, once there is a plan: its `picks`, and of the pool `answered` and `included`."""
     for name in contest.methods:
-        own = own_options(settings, name, contest.models[0])
-        if (method := method_of(own)).needs_responses:
-            refuse_unanswered(own, method, Admission(tuple(store.instructions(pool))))
+        own = replace(own_options(settings, name, contest.models[0]), budget=plan["picks"])
+        refuse_unanswered(own, method_of(own), plan["answered"], plan["included"])
 
 
 def own_options(settings: Settings, method: str, model: str) -> Settings:
     """The settings of a baseline: what only other methods know at its default, and a model only
     where it needs one, the first that is compared.
     """
-    own = replace(settings, method=method)
-    needs = method_of(own)
-    own = forget(own, needs.options)
-    if own.variant not in needs.variants:
-        own = replace(own, variant=None)
-    if needs.needs_backend:
+    own = fitting(replace(settings, method=method), ())
+    if method_of(own).needs_backend:
         return replace(own, model=model)
     return replace(own, model=None, backend="auto")

@@ -11,11 +11,10 @@ from typing import TypeVar
 from localsel.backends import BACKENDS
 from localsel.backends.base import CAN_TELL, Backend, Opening, Reader
 from localsel.errors import BackendError, InputError, LocalselError, UsageError
-from localsel.methods import method_of
+from localsel.methods import METHODS, changes, method_of
 from localsel.methods.base import Method
-from localsel.pipeline.admitting import Admission
 from localsel.pipeline.identity import Identity
-from localsel.settings import FILES, METHODS_OWN, Settings, fields
+from localsel.settings import FILES, METHODS_OWN, Settings, fields, flag_of
 from localsel.stages.export import check_writable, format_of
 from localsel.stages.export.chosen import ANSWERS
 from localsel.stages.load import check_file
@@ -63,6 +62,8 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
 
 def fitting(settings: Settings, typed: Collection[str]) -> Settings:
     """Forgets what only other methods know, unless it was typed: a settings file is for several."""
+    if "variant" not in typed and settings.variant not in METHODS.load(settings.method).variants:
+        settings = replace(settings, variant=None)
     return forget(settings, {*method_of(settings).options, *typed})
 
 
@@ -73,15 +74,27 @@ def forget(settings: Settings, kept: Collection[str]) -> Settings:
     return replace(settings, **defaults)  # type: ignore[arg-type]
 
 
+def goes_with(option: str, settings: Settings) -> str:
+    """What gives a method an option that it has not by these settings; empty if nothing does."""
+    bare = forget(settings, ())
+    for change in changes(METHODS.load(settings.method)):
+        if option in method_of(replace(bare, **change)).options:
+            ((name, value),) = change.items()
+            return flag_of(name) if value is True else f"{flag_of(name)} {value}"
+    return ""
+
+
 def refuse_options(settings: Settings, method: type[Method]) -> None:
     """Raises UsageError for an option that was set and that this method does not have."""
     known = fields()
     for name in METHODS_OWN:
         value = getattr(settings, name)
         if value != known[name].default and name not in method.options:
+            way = goes_with(name, settings)
+            without = f" without {way}" if way else ""
             raise UsageError(
-                f"The method {settings.method!r} has no --{name.replace('_', '-')}.",
-                "Leave it away; `localsel methods` says what each has.",
+                f"The method {settings.method!r} has no {flag_of(name)}{without}.",
+                f"Leave it away; `localsel methods {settings.method}` says what it has.",
             )
     if settings.variant and settings.variant not in method.variants:
         raise UsageError(
@@ -90,18 +103,19 @@ def refuse_options(settings: Settings, method: type[Method]) -> None:
         )
 
 
-def refuse_unanswered(settings: Settings, method: type[Method], admission: Admission) -> None:
-    """Raises InputError where a method needs responses and too few rows have one."""
+def refuse_unanswered(
+    settings: Settings, method: type[Method], answered: int, included: int
+) -> None:
+    """Raises InputError where a method needs responses and too few of the open rows have one."""
     if not method.needs_responses:
         return
-    answered = sum(bool(each.response.strip()) for each in admission.open)
     if not answered:
         raise InputError(
             f"{settings.data} has no column of responses, which the method {settings.method!r}"
             " needs.",
             f"It would be called {', '.join(ANSWERS)}; --map response=COLUMN names another.",
         )
-    if answered < (wanted := settings.budget - len(admission.included)):
+    if answered < (wanted := settings.budget - included):
         raise InputError(
             f"Only {answered:,} rows of {settings.data} have a response, fewer than the"
             f" {wanted:,} that are to be chosen.",
@@ -126,32 +140,45 @@ def open_backend(
     settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
 ) -> Backend | None:
     """The selector, its canary alive, before the embedding that would be wasted without it."""
+    refuse_model(settings, identity, method)
+    if not method.needs_backend or method.tunes:
+        return None  # What is tuned is opened when it has learnt.
+    opened = open_selector(settings, identity.model, identity.backend)
+    backend = stack.enter_context(closing(opened))
+    if method.needs_plan:
+        backend.refuse_unfit(settings.query_size, settings.temperature)
+    elif not backend.is_scored:
+        raise BackendError(f"{settings.model} tells no log-probabilities.", CAN_TELL)
+    return backend
+
+
+def refuse_model(settings: Settings, identity: Identity, method: type[Method]) -> None:
+    """Raises what a method's models will be refused for, as far as that can be seen unopened."""
+    if method.needs_quality:
+        _ = identity.quality_folder
     if not method.needs_backend:
-        return None
+        return
+    refuse_unhonoured(settings, identity.backend)
     if method.tunes:
         refuse_untunable(settings, identity)
-        refuse_unhonoured(settings, identity.backend)
-        return None  # It is opened when it has learnt.
-    if method.reads_texts and not BACKENDS.load(identity.backend).tells_texts:
+    elif method.reads_texts and BACKENDS.load(identity.backend).logprobs is Backend.logprobs:
         raise BackendError(
             f"The backend {identity.backend!r} does not tell how probable a text is.", CAN_TELL
         )
-    opened = open_selector(settings, identity.model, identity.backend)
-    backend = stack.enter_context(closing(opened))
-    backend.refuse_unfit(settings.query_size, settings.temperature)
-    return backend
 
 
 def refuse_untunable(settings: Settings, identity: Identity) -> None:
     """Raises UsageError for a model that cannot be fine-tuned."""
     if identity.backend == "scripted":
         return
-    if identity.backend == "llamacpp" or not Path(identity.model).is_dir():
+    if not Path(identity.model).is_dir():
         raise UsageError(
             f"The method {settings.method!r} fine-tunes its model, and {settings.model} cannot be:"
             " it is no Hugging Face folder.",
             "Give the folder that it was made from.",
         )
+    if identity.backend == "llamacpp":
+        raise UsageError("The backend 'llamacpp' cannot fine-tune.", "Leave --backend away.")
     refuse_without_training(Path(identity.model))
 
 
@@ -190,7 +217,7 @@ def refuse_unhonoured(settings: Settings, backend: str) -> None:
         value = getattr(settings, name)
         if value != known[name].default and name not in honours:
             raise UsageError(
-                f"The backend {backend!r} cannot keep to --{name.replace('_', '-')} {value}.",
+                f"The backend {backend!r} cannot keep to {flag_of(name)} {value}.",
                 "Leave it away; vllm can, with a Hugging Face folder as --model.",
             )
 

@@ -58,6 +58,8 @@ def prepare(settings: Settings, sharing: Sharing) -> Generator[Event, None, None
                 "pool": identity.pool,
                 "is_sample": len(plan.queries) < len(whole.queries),
                 "picks": wanted(plan) + len(admission.included),
+                "included": len(admission.included),
+                "answered": admission.answered,
                 "network": offline.told(network),
             }
             yield course.event("done", done=1, total=1, **facts)

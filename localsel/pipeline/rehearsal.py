@@ -17,6 +17,7 @@ from localsel.pipeline import admitting, choosing, embedding, loading, planning
 from localsel.pipeline.course import Course, peak_memory
 from localsel.pipeline.early import open_backend, refuse_early, refuse_unanswered
 from localsel.pipeline.identity import Identity
+from localsel.pipeline.tuning import Learner
 from localsel.records import Instruction, Plan, Prompt, Query
 from localsel.settings import Settings
 from localsel.sharing import ALONE, Sharing
@@ -48,7 +49,7 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
         stack.enter_context(store.using(identity.pool))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
-        refuse_unanswered(settings, method, admission)
+        refuse_unanswered(settings, method, admission.answered, len(admission.included))
         backend = open_backend(settings, identity, method, stack)
         planned: dict[str, Any] = {}
         chooses = settings.budget > len(admission.included)
@@ -71,8 +72,11 @@ def rehearse(settings: Settings, sharing: Sharing = ALONE) -> Generator[Event, N
                 settings, Journal(), backend, template, identity.selector if backend else ""
             )
             tools = replace(tools, **choosing.measuring_tools(settings, identity, method, stack))
+            if method.tunes:
+                tools = replace(tools, learner=Learner(settings, identity, stack))
             planned = dict(method(tools).estimate(pool))
         facts = {"budget": settings.budget, "open_rows": len(admission.open), **planned}
+        facts |= {"included": len(admission.included), "answered": admission.answered}
         facts |= {"peak_memory": peak_memory(), **course.so_far()}
         yield course.event("done", done=1, total=1, plan=facts)
 
