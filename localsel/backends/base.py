@@ -144,14 +144,13 @@ class Backend(Reader):
     """Runs one selector. Opened by `pipeline`, handed to a method, closed by `pipeline`.
 
     `repeatable` says whether the same prompts give the same bits; the run record passes it on.
+    `is_scored`: whether its choices come with their log-probabilities.
     `honours` names the limits of an `Opening` that it can keep, beside those that all can.
-    `tells_texts`: whether it has `logprobs` and `complete`.
     """
 
     repeatable: bool = True
+    is_scored: bool = True
     honours: frozenset[str] = frozenset()
-
-    tells_texts: bool = True
 
     @property
     def numbers(self) -> str:
@@ -162,6 +161,10 @@ class Backend(Reader):
     def facts(self) -> Mapping[str, object]:
         """What the run record says of how it answers. The default has nothing to say."""
         return {}
+
+    def side_by_side(self, tokens: int) -> int:
+        """How many texts it goes on with together, of so many tokens each with what it writes."""
+        return 1
 
     @classmethod
     @abstractmethod

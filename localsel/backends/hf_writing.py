@@ -1,19 +1,19 @@
 """Beginnings → what a Hugging Face model goes on with, several side by side.
 
-Where texts are not read together (on a CPU), each is gone on with alone.
+Where texts are not read together (on a CPU), each is gone on with alone. Elsewhere batches are made
+in the order of asking, so that each can be handed over as soon as it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import islice
 
 from localsel.backends.base import Beginning
 from localsel.backends.constraint import Logits
 from localsel.backends.drawing import Drawing
 from localsel.backends.hf_lane import Lane
-from localsel.backends.hf_likelihood import WINDOW, HfLikelihood, failed
+from localsel.backends.hf_likelihood import LOGITS, HfLikelihood, failed
 from localsel.errors import AnswerError
 
 
@@ -54,13 +54,29 @@ class HfWriting(HfLikelihood):
     """Writes in caches of its own, so that nothing is left of it for a choice."""
 
     def complete(self, beginnings: Iterable[Beginning], limit: int) -> Iterator[str | AnswerError]:
-        waiting = iter(beginnings)
-        while window := list(islice(waiting, WINDOW if self._at_once else 1)):
-            lines = [self._line_of(each, limit) for each in window]
-            going = [each for each in lines if isinstance(each, Line)]
-            for batch in self._batched([(each.size, 1) for each in going]):
-                self._go_on([going[place] for place in batch])
-            yield from (self._written(each) for each in lines)
+        for batch in self._abreast(self._line_of(each, limit) for each in beginnings):
+            if going := [each for each in batch if isinstance(each, Line)]:
+                self._go_on(going)
+            yield from map(self._written, batch)
+
+    def side_by_side(self, tokens: int) -> int:
+        return max(1, min(self._at_once // tokens, LOGITS // self._width))
+
+    def _abreast(
+        self, lines: Iterable[Line | AnswerError]
+    ) -> Iterator[Sequence[Line | AnswerError]]:
+        """As many as may go on at once, padded to the longest of them."""
+        batch: list[Line | AnswerError] = []
+        longest = 1
+        for line in lines:
+            size = line.size if isinstance(line, Line) else 1
+            if batch and len(batch) >= self.side_by_side(max(longest, size)):
+                yield batch
+                batch, longest = [], 1
+            batch.append(line)
+            longest = max(longest, size)
+        if batch:
+            yield batch
 
     def _line_of(self, beginning: Beginning, limit: int) -> Line | AnswerError:
         begun = self.begun(beginning)
@@ -72,8 +88,8 @@ class HfWriting(HfLikelihood):
         """Until the last of them has ended; one that has reads on with nothing to say."""
         from transformers import DynamicCache
 
-        lane = Lane(self._model, DynamicCache(), 0, len(lines))
         try:
+            lane = Lane(self._model, DynamicCache(), 0, len(lines))
             while any(line.fresh for line in lines):
                 logits = lane.feed([line.fresh for line in lines])
                 for line, row in zip(lines, logits, strict=True):

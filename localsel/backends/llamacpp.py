@@ -40,6 +40,10 @@ class LlamaCppBackend(LlamaLikelihood, Backend):
         self.repeatable = not llama_cpp.llama_supports_gpu_offload()
         self._head: tuple[int, ...] = ()
 
+    @property
+    def numbers(self) -> str:
+        return f"{super().numbers}/{'cpu' if self.repeatable else 'gpu'}"
+
     @classmethod
     def open(cls, opening: Opening) -> Self:
         path, context = _found(opening)

@@ -68,8 +68,6 @@ class OpenAIBackend(Asking, Backend):
             server.close()
             raise
 
-    tells_texts = False
-
     @property
     def facts(self) -> Mapping[str, object]:
         return {

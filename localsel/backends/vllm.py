@@ -67,6 +67,9 @@ class VllmBackend(HfTokens, Backend):
     def facts(self) -> Mapping[str, object]:
         return {"why_not_repeatable": READ_TOGETHER}
 
+    def side_by_side(self, tokens: int) -> int:
+        return self._at_once
+
     @classmethod
     def open(cls, opening: Opening) -> Self:
         folder, context = found(opening)

@@ -93,16 +93,20 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A selector after a lesson. `digest` names its weights by what they were made from."""
+    """A selector after a lesson. `digest` names its weights by what they were made from.
+
+    `repeatable`: whether the same lesson gives the same weights, and these the same answers.
+    """
 
     backend: Backend
     digest: str
+    repeatable: bool
 
 
 class Learner(Protocol):
-    """A model that can be fine-tuned, and is not open yet. `opened` is the last that has learnt."""
+    """A model that can be fine-tuned, and is not open yet. `tuned` is the last that has learnt."""
 
-    opened: Backend | None
+    tuned: Tuned | None
 
     def untuned(self) -> AbstractContextManager[Backend]:
         """The model as it is, open for as long as it is needed."""

@@ -10,7 +10,7 @@ from localsel.alpaca import RESPONSE, before
 from localsel.backends.base import Backend, Passage
 from localsel.errors import AnswerError
 from localsel.methods.base import Method, Pool, Progress
-from localsel.methods.kmeans import clusters_of
+from localsel.methods.means import clusters_of
 from localsel.methods.measuring import key_of, measure, without_reasons
 from localsel.methods.scoring import LAYOUT, losses_of
 from localsel.records import Instruction, Rows

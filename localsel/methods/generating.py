@@ -14,12 +14,14 @@ from localsel.alpaca import before
 from localsel.backends.base import Backend, Beginning
 from localsel.errors import AnswerError
 from localsel.methods.base import Method, Pool, Unscored
-from localsel.methods.measuring import Measuring, key_of, measure
+from localsel.methods.measuring import Measuring, key_of, measure, some_of
 from localsel.methods.scoring import LAYOUT
 from localsel.records import Instruction
 
 TIMED = 3
-"""Rows that a dry run has answered."""
+"""Rows that a dry run has answered; more where a backend goes on with more of them side by side."""
+SIZED = 24
+"""Rows whose longest question says how many those are."""
 HEAT = 1.0
 """The temperature at which answers are drawn."""
 
@@ -80,10 +82,14 @@ class Writing(Method):
         return self.estimated(pool.instructions, self.tools.backend)
 
     def estimated(self, instructions: Sequence[Instruction], backend: Backend) -> dict[str, object]:
-        """Of answers to all these rows. `new_tokens` is what they have at most."""
+        """Of answers to all these rows. `new_tokens` is what they have at most.
+
+        Where many are written side by side, one batch is timed: it takes about as long as one row.
+        """
         turns, limit = self.turns or 1, self.tools.settings.new_tokens
         lengths = [backend.count(before(each)) for each in instructions]
-        some = spread(instructions, TIMED)
+        abreast = backend.side_by_side(max(some_of(lengths, SIZED), default=0) + limit)
+        some = some_of(instructions, max(TIMED, abreast // turns))
         started = time.perf_counter()
         self.try_out(backend, some)
         spent = time.perf_counter() - started
@@ -98,12 +104,6 @@ class Writing(Method):
     def try_out(self, backend: Backend, instructions: Sequence[Instruction]) -> None:
         """All that is asked of the model about these rows, to be timed."""
         list(self.answers(backend, instructions))
-
-
-def spread(instructions: Sequence[Instruction], count: int) -> Sequence[Instruction]:
-    """At most `count` rows, from all over the pool."""
-    step = max(1, len(instructions) // count)
-    return instructions[::step][:count]
 
 
 def wordless(

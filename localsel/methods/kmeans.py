@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from localsel.methods.base import Method, Pool
-from localsel.records import Answer, Pick, Rows, Vectors
+from localsel.methods.means import means_of
+from localsel.records import Answer, Pick, Vectors
 
-TURNS = 100
 BLOCK = 64
 """Centroids measured against all vectors at a time: 64 rows of distances stay small."""
 
@@ -39,25 +37,6 @@ def largest_first(vectors: Vectors, count: int, seed: int) -> Vectors:
     sizes = np.bincount(means.labels_, minlength=count)
     centroids: Vectors = means.cluster_centers_[np.argsort(-sizes, kind="stable")]
     return centroids
-
-
-def clusters_of(vectors: Vectors, count: int, seed: int) -> Rows:
-    """The k-means cluster of each vector [n, d], from 0."""
-    labels: Rows = means_of(vectors, count, seed).labels_.astype(np.int64)
-    return labels
-
-
-def means_of(vectors: Vectors, count: int, seed: int) -> Any:
-    """scikit-learn's k-means, fitted: the same every time."""
-    from sklearn.cluster import KMeans as Means
-    from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits
-
-    # Sums over several threads come in any order, and with them the last bits of the centroids.
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Fewer distinct vectors than clusters: some centroids are alike, and share what is near.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return Means(count, n_init=1, max_iter=TURNS, random_state=seed).fit(vectors)
 
 
 def nearest_free(vectors: Vectors, centroids: Vectors) -> Iterator[int]:

@@ -23,7 +23,8 @@ Measuring: TypeAlias = Generator[Progress | Unscored, None, list[T | None]]
 AT_ONCE = 4096
 """Rows that one call is for; a backend makes batches of them."""
 SECONDS = 2.0
-"""Between two times that values are kept: so much is lost at most when a run is cut."""
+"""Between two times that values are kept. Killed, a run loses what came since, and the batch that
+its backend was at."""
 
 NO_RESPONSE = "it has no response"
 
@@ -111,6 +112,12 @@ def answered(instructions: Sequence[Instruction]) -> tuple[list[int], Unscored |
     places = [place for place, each in enumerate(instructions) if each.response.strip()]
     without = [each.row for each in instructions if not each.response.strip()]
     return places, Unscored(dict.fromkeys(without, NO_RESPONSE)) if without else None
+
+
+def some_of(things: Sequence[T], count: int) -> list[T]:
+    """`count` of them in their order, from all over; all where there are no more."""
+    count = min(count, len(things))
+    return [things[turn * len(things) // count] for turn in range(count)]
 
 
 def best(values: Sequence[float | None], budget: int, largest: bool = True) -> list[int]:

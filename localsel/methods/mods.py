@@ -14,7 +14,7 @@ from localsel.backends.base import Backend, Passage
 from localsel.errors import UsageError
 from localsel.methods.base import Lesson, Method, Pool, Progress, Remark, Step, Unscored
 from localsel.methods.farthest import farthest
-from localsel.methods.generating import TIMED, Writing, spread
+from localsel.methods.generating import TIMED, Writing
 from localsel.methods.measuring import (
     Measuring,
     answered,
@@ -22,6 +22,7 @@ from localsel.methods.measuring import (
     measure,
     refuse_filtered,
     refuse_too_few,
+    some_of,
 )
 from localsel.methods.scoring import LEARNING, losses_of
 from localsel.records import Instruction, Pick, Vectors
@@ -181,12 +182,12 @@ class Mods(Writing):
         settings = self.tools.settings
         assert self.tools.learner is not None
         started = time.perf_counter()
-        some = spread(rows, RATED)
+        some = some_of(rows, RATED)
         list(self.rated_anew(some))
         rating = (time.perf_counter() - started) / max(len(some), 1)
         with self.tools.learner.untuned() as backend:
             facts = self.estimated(rows, backend)
-            reading = seconds_to_read(backend, spread(rows, TIMED), settings.tune_length)
+            reading = seconds_to_read(backend, some_of(rows, TIMED), settings.tune_length)
         taught = settings.tune_rows or max(1, settings.budget // 2)
         tuning = LEARNING * reading * taught * (settings.tune_epochs or EPOCHS)
         spent = float(str(facts["choose_seconds"])) + 2 * rating * len(rows) + tuning

@@ -17,13 +17,15 @@ from localsel.backends.base import Ask, Backend, Choice
 from localsel.errors import AnswerError
 from localsel.methods.base import Method, Pool, Progress, Remark, Unscored
 from localsel.methods.fitting import Fitter
-from localsel.methods.measuring import answered, key_of, measure
+from localsel.methods.measuring import answered, key_of, measure, some_of
 from localsel.records import Instruction, Prompt
 from localsel.stages.prompt import find_template
 from localsel.wording import counted
 
 TIMED = 6
 """Questions that a dry run asks."""
+ASKED_AS = 1
+"""Raised whenever the same question would be read otherwise than before."""
 
 Parts: TypeAlias = Callable[[Instruction], list[str]]
 Ratings: TypeAlias = list[list[float] | None]
@@ -69,7 +71,7 @@ class Rating(Method):
             )
         values = yield from measure(
             self.tools.scores,
-            f"rating/{self.tools.selector}/{backend.numbers}"
+            f"rating/{ASKED_AS}/{self.tools.selector}/{backend.numbers}"
             f"/{backend.context}/{self.tools.settings.constraint}",
             [each.instruction.row for each in put],
             keys,
@@ -86,8 +88,7 @@ class Rating(Method):
         put = self._put([pool.instructions[place] for place in places])
         fitted = [each.ask() for each in put]
         tokens = [self._backend.count_prompt(ask.prompt) for ask, _ in fitted]
-        step = max(1, len(fitted) // TIMED)
-        said = self._backend.choose(ask for ask, _ in fitted[::step][:TIMED])
+        said = self._backend.choose(ask for ask, _ in some_of(fitted, TIMED))
         choices = [each for each in said if isinstance(each, Choice)]
         seconds = sum(each.seconds for each in choices)
         read = sum(each.prompt_tokens for each in choices)

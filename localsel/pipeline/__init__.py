@@ -73,7 +73,7 @@ def _events(course: Course) -> Iterator[Event]:
             stack.enter_context(store.lock(earlier["run"]))
         yield from loading.load(course, identity)
         admission = yield from admitting.admit(course, identity, store.instructions(identity.pool))
-        refuse_unanswered(settings, method, admission)
+        refuse_unanswered(settings, method, admission.answered, len(admission.included))
         backend = open_backend(settings, identity, method, stack)
         opened = choosing.measuring_tools(settings, identity, method, stack)
         _begin(course, identity, fingerprint, earlier, method, backend, stack)

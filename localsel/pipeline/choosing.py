@@ -17,7 +17,7 @@ from localsel.methods.base import Journal, Method, Pool, Progress, Remark, Score
 from localsel.pipeline.course import Course
 from localsel.pipeline.early import open_reader
 from localsel.pipeline.identity import Identity, backend_of
-from localsel.pipeline.tuning import Learner, device
+from localsel.pipeline.tuning import Learner
 from localsel.records import Answer, Pick
 from localsel.settings import Settings
 from localsel.stages.plan import wanted
@@ -36,12 +36,11 @@ def open_tools(
     method: type[Method],
     tools: Mapping[str, Any],
 ) -> Tools:
-    """What the method is handed: what was answered before, where to put new answers, and what
-    `measuring_tools` opened.
+    """What the method is handed: what was answered before, where to put new answers, a model that
+    can learn, and what `measuring_tools` opened.
     """
     store = course.store
-    if "learner" in tools:
-        tools["learner"].run = course.id
+    learner = Learner(course.settings, identity, stack, course.id) if method.tunes else None
     return Tools(
         settings=course.settings,
         journal=Journal(
@@ -51,6 +50,7 @@ def open_tools(
         template=template,
         selector=identity.selector if method.needs_backend else "",
         readers=_readers(course, identity, backend, stack) if backend else (),
+        learner=learner,
         **tools,
     )
 
@@ -58,7 +58,7 @@ def open_tools(
 def measuring_tools(
     settings: Settings, identity: Identity, method: type[Method], stack: ExitStack
 ) -> dict[str, Any]:
-    """What a method measures rows with: earlier values, a quality model, a model that can learn."""
+    """What a method measures rows with: earlier values, a quality model."""
     store = identity.store
     tools: dict[str, Any] = {"scores": Scores(store.scores, store.add_scores)}
     if method.needs_quality:
@@ -67,8 +67,6 @@ def measuring_tools(
         opened = QualityModel.open(identity.quality_folder, settings.threads)
         tools["rater"] = stack.enter_context(closing(opened))
         tools["rater_name"] = f"{identity.quality}/{opened.numbers}"
-    if method.tunes:
-        tools["learner"] = Learner(settings, identity, stack)
     return tools
 
 
@@ -121,10 +119,10 @@ def choose(
                 picks.append(step)
                 if pool.plan is None:
                     yield course.event("progress", done=len(picks), total=total)
-        if method.tools.learner and (tuned := method.tools.learner.opened):
+        if method.tools.learner and (tuned := method.tools.learner.tuned):
             # Not known before: until then it was not open.
-            facts = {"repeatable": tuned.repeatable and device() == "cpu"}
-            store.update_run(course.id, facts=facts | {"backend_facts": dict(tuned.facts)})
+            facts = {"repeatable": tuned.repeatable, "backend_facts": dict(tuned.backend.facts)}
+            store.update_run(course.id, facts=facts)
         human = [Pick(row=row, chosen_by="human") for row in included]
         everything = numbered([*human, *ranked(picks)])
         check(everything, budget + len(included), settings.method)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from localsel.methods.base import Lesson, Progress, Remark, Tuned
 from localsel.pipeline.early import open_selector
 from localsel.pipeline.identity import Identity, digest
 from localsel.settings import Settings
+from localsel.training import Progress as Step
+from localsel.training import Recipe, train
 from localsel.wording import counted
 
 LEAST = 30
@@ -25,14 +28,15 @@ VERSION = 2
 class Learner:
     """The model of a run, and the stack of what is closed when the run ends.
 
-    `run` is the run whose record names what is kept of the lesson; a rehearsal has none.
+    What is kept of a lesson is kept under the name of `run`. A rehearsal has none: in it, nothing
+    is learnt.
     """
 
     settings: Settings
     identity: Identity
     stack: ExitStack
-    run: str = ""
-    opened: Backend | None = None
+    run: str | None = None
+    tuned: Tuned | None = None
 
     def untuned(self) -> AbstractContextManager[Backend]:
         """The model as it is."""
@@ -43,45 +47,60 @@ class Learner:
 
         A scripted rule has nothing to learn, and is opened as it is.
         """
-        from localsel.training import Recipe, train
-
-        settings, identity = self.settings, self.identity
-        recipe = Recipe(
-            epochs=lesson.epochs,
-            learning_rate=settings.tune_rate,
-            batch=lesson.batch,
-            length=settings.tune_length,
-            rank=settings.tune_rank,
-            seed=settings.seed,
-        )
-        content = {"model": identity.selector, "recipe": asdict(recipe), "pairs": lesson.pairs}
-        content |= {"device": device()}
-        name = digest(content | {"version": VERSION})
+        assert self.run, "a rehearsal tunes nothing"
+        settings, identity, recipe = self.settings, self.identity, self._recipe(lesson)
+        content: dict[str, object] = {"model": identity.selector, "pairs": lesson.pairs}
+        content |= {"recipe": asdict(recipe), "version": VERSION}
         if identity.backend == "scripted":
-            self.opened = self.stack.enter_context(self.untuned())
-            return Tuned(self.opened, name)
-        into = identity.store.tuned_folder(name)
-        if self.run:
-            identity.store.update_run(self.run, facts={"tuned": name})
-        steps = recipe.steps(len(lesson.pairs))
-        yield Remark(
-            f"Tuning {Path(identity.model).name} on {counted(len(lesson.pairs), 'row')} in"
-            f" {counted(steps, 'step')}{FEW if steps < LEAST else ''}."
-        )
-        for step in train(Path(identity.model), lesson.pairs, recipe, into, settings.threads):
-            yield Progress(step.done, step.total)
+            opened = self.stack.enter_context(self.untuned())
+            self.tuned = Tuned(opened, digest(content), opened.repeatable)
+            return self.tuned
+        place = device()
+        name, into = digest(content | {"device": place}), identity.store.tuned_folder(self.run)
+        model = Path(identity.model)
+        for step in train(model, lesson.pairs, recipe, into, name, settings.threads):
+            if step.loss is None:
+                yield from self._beginning(step, len(lesson.pairs))
+            else:
+                yield Progress(step.done, step.total)
         clear()
         self.stack.push(forgetting(into))
         # In fewer bits most of the lesson would be rounded away.
-        opened = open_selector(settings, str(into), identity.backend, exact=True)
-        self.opened = self.stack.enter_context(closing(opened))
-        return Tuned(self.opened, name)
+        backend = open_selector(settings, str(into), identity.backend, exact=True)
+        opened = self.stack.enter_context(closing(backend))
+        self.tuned = Tuned(opened, name, opened.repeatable and place == "cpu")
+        return self.tuned
+
+    def _recipe(self, lesson: Lesson) -> Recipe:
+        return Recipe(
+            epochs=lesson.epochs,
+            learning_rate=self.settings.tune_rate,
+            batch=lesson.batch,
+            length=self.settings.tune_length,
+            rank=self.settings.tune_rank,
+            seed=self.settings.seed,
+        )
+
+    def _beginning(self, step: Step, pairs: int) -> Iterator[Remark]:
+        """What will be learnt from, and what cannot be."""
+        if step.left_out:
+            yield Remark(
+                f"Nothing is learnt from {counted(step.left_out, 'row')}: no token of the response"
+                f" is within --tune-length {self.settings.tune_length} and the model's context."
+            )
+        yield Remark(
+            f"Tuning {Path(self.identity.model).name} on"
+            f" {counted(pairs - step.left_out, 'row')} in {counted(step.total, 'step')}"
+            f"{FEW if step.total < LEAST else ''}."
+        )
 
 
 def clear() -> None:
-    """Gives back what learning took of a graphics card: who opens the model wants all of it."""
+    """Gives back the memory that learning took: who opens the model wants all of it."""
     import torch
 
+    # What is left of the model points at itself: only the collector lets go of that.
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -77,10 +77,6 @@ class Caches(Database):
                 ((measure, text, json.dumps(value)) for text, value in values.items()),
             )
 
-    def tuned_folder(self, lesson: str) -> Path:
-        """Where a model is kept that has learnt, or is learning, for as long as a run needs it."""
-        return self.home / "tuned" / lesson[:24]
-
     def graph(self, name: str) -> Path:
         """Where the graph of neighbours of that name is kept."""
         return self.home / "indexes" / f"{name[:24]}.hnsw"

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 from localsel.errors import UsageError, WorkspaceError
@@ -185,12 +186,10 @@ class Runs(Locks):
 
         Those of other runs are not looked at: one that is being started may not be listed yet.
         """
+        # First: gigabytes that no run speaks of any more would stay for ever.
+        shutil.rmtree(self.tuned_folder(run), ignore_errors=True)
         with self._transaction() as database:
-            own = database.execute(
-                "SELECT pool, plan, json_extract(facts, '$.tuned') AS tuned FROM runs"
-                " WHERE run = ?",
-                (run,),
-            ).fetchone()
+            own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
             for table in ("answers", "asked", "picks", "set_aside", "reasons", "changes", "runs"):
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
@@ -198,8 +197,10 @@ class Runs(Locks):
             if own:
                 self._remove_unused(own["pool"])
         (self.home / "locks" / run).unlink(missing_ok=True)
-        if own and own["tuned"]:
-            shutil.rmtree(self.home / "tuned" / own["tuned"][:24], ignore_errors=True)
+
+    def tuned_folder(self, run: str) -> Path:
+        """Where a run's own model is kept while it learns, and for as long as the run needs it."""
+        return self.home / "tuned" / run
 
     def forget_unused(self, pool: str) -> None:
         """Deletes a pool with its plans, unless a run stands on it."""

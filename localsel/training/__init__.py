@@ -6,10 +6,8 @@ weights. On a CPU the same inputs and threads give the same bits, interrupted or
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,10 +17,8 @@ from localsel.errors import BackendError
 from localsel.training.keeping import PARTIAL, Keeper, State
 from localsel.training.recipe import Recipe
 
-__all__ = ["Progress", "Recipe", "digest", "refuse_without_training", "train"]
+__all__ = ["Progress", "Recipe", "refuse_without_training", "train"]
 
-READ = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-"""Files of a model folder that decide what it becomes."""
 OFTEN = 25
 """Steps between two checkpoints; there is one at the end of every epoch, too."""
 
@@ -31,12 +27,13 @@ OFTEN = 25
 class Progress:
     """Steps that are done, of all; `loss` a token of the last, in natural logs, before it learnt.
 
-    `left_out` pairs have no token of an answer within the length, and teach nothing.
+    The first says where it begins: nothing has been learnt yet, and there is no loss. `left_out`
+    pairs have no token of an answer within the length, and teach nothing.
     """
 
     done: int
     total: int
-    loss: float
+    loss: float | None
     left_out: int = 0
 
 
@@ -45,10 +42,12 @@ def train(
     pairs: Sequence[tuple[str, str]],
     recipe: Recipe,
     into: Path,
+    inputs: str,
     threads: int | None = None,
     often: int = OFTEN,
 ) -> Generator[Progress, None, None]:
-    """Yields every step; once it is exhausted, `into` is a model folder like `folder`, in float32.
+    """Yields where it begins, and every step; once it is exhausted, `into` is a model folder like
+    `folder`, in float32.
 
     Meanwhile `into` holds a checkpoint, and whoever asks for the same again goes on behind it; of
     what is finished, nothing is yielded.
@@ -56,6 +55,8 @@ def train(
     Args:
         pairs: the text before an answer, and the answer.
         into: a folder that is new, empty, or of a training; another training's is begun anew.
+        inputs: names all that decides the result, by which this training is told from another:
+            the model's weights, the pairs, the recipe.
         often: steps between two checkpoints.
 
     Raises:
@@ -65,13 +66,11 @@ def train(
         LocalselError: the loss is not a number.
     """
     refuse_without_training(folder)
-    keeper, inputs = Keeper(into), digest(folder, pairs, recipe)
+    keeper = Keeper(into)
     with keeper.held():
-        if keeper.is_finished(inputs):
+        if (begun := keeper.begin(inputs)) is None:
             return
-        state = keeper.begin(inputs)
-        if not state.steps or state.done < state.steps:
-            state = yield from _learn(folder, pairs, recipe, keeper, state, threads, often)
+        state = yield from _learn(folder, pairs, recipe, keeper, begun, threads, often)
         from localsel.training.tuning import merge
 
         merge(folder, recipe, keeper.read(state.done), into / PARTIAL)
@@ -112,7 +111,10 @@ def _learn(
     _, context = found(Opening(str(folder)))
     examples = Laying(load_tokenizer(folder), context).examples(pairs, recipe.length)
     steps, own = recipe.steps(len(examples)), recipe.steps_of_epoch(len(examples))
-    state = replace(state, steps=steps, left_out=len(pairs) - len(examples))
+    state, left_out = replace(state, steps=steps), len(pairs) - len(examples)
+    yield Progress(state.done, steps, None, left_out)
+    if state.done == steps:
+        return state
     tuner = Tuner(folder, recipe)
     if state.done:
         tuner.restore(keeper.read(state.done), state.done)
@@ -121,17 +123,5 @@ def _learn(
         state = replace(state, done=state.done + 1)
         if state.done % often == 0 or state.done % own == 0:
             keeper.keep(state, tuner.tensors())
-        yield Progress(state.done, steps, loss, state.left_out)
+        yield Progress(state.done, steps, loss, left_out)
     return state
-
-
-def digest(folder: Path, pairs: Sequence[tuple[str, str]], recipe: Recipe) -> str:
-    """All that decides what a training makes: the model's files, the pairs, the recipe."""
-    known = hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True).encode())
-    for path in sorted({path for kind in READ for path in folder.glob(kind)}):
-        with path.open("rb") as file:
-            own = hashlib.file_digest(file, "sha256")
-        known.update(f"\n{path.name} {own.hexdigest()}".encode())
-    for pair in pairs:
-        known.update(json.dumps(pair).encode())
-    return known.hexdigest()

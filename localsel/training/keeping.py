@@ -28,14 +28,12 @@ class State:
     Attributes:
         inputs: the digest of all that decides the result.
         done: steps whose weights are in the checkpoint.
-        left_out: pairs that nothing could be learnt from.
         files: the names and sizes of the finished model; none before it is.
     """
 
     inputs: str
     done: int = 0
     steps: int = 0
-    left_out: int = 0
     files: Mapping[str, int] | None = None
 
 
@@ -83,23 +81,31 @@ class Keeper:
         except (OSError, ValueError, TypeError):
             return None
 
-    def is_finished(self, inputs: str) -> bool:
-        """Whether the model of these inputs is there, whole."""
-        state = self.state()
-        if state is None or state.inputs != inputs or not state.files:
-            return False
-        return all(_size(self.folder / name) == size for name, size in state.files.items())
+    def begin(self, inputs: str) -> State | None:
+        """Where to go on: behind the last checkpoint of these inputs, or at the beginning; None
+        where their model is there, whole.
 
-    def begin(self, inputs: str) -> State:
-        """Where to go on: behind the last checkpoint of these inputs, or at the beginning."""
+        From here on `training.json` is there, and says whose folder it is.
+        """
         state = self.state()
-        if state and state.inputs == inputs and self.checkpoint(state.done).exists():
-            return state
+        if state and state.inputs == inputs:
+            if self._is_whole(state):
+                # Who was killed at the end has left one beside the weights.
+                self._clear()
+                return None
+            if self.checkpoint(state.done).exists():
+                return state
         self._clear()
         with writing(self.folder):
-            for name in (STATE, *((state and state.files) or ())):
+            for name in (state and state.files) or ():
                 (self.folder / name).unlink(missing_ok=True)
-        return State(inputs)
+        begun = State(inputs)
+        self._write(begun)
+        return begun
+
+    def _is_whole(self, state: State) -> bool:
+        sizes = (state.files or {}).items()
+        return bool(sizes) and all(_size(self.folder / name) == size for name, size in sizes)
 
     def checkpoint(self, done: int) -> Path:
         return self.folder / f"checkpoint-{done:08}.safetensors"
@@ -140,7 +146,7 @@ class Keeper:
             for name in names:
                 (made / name).replace(self.folder / name)
             made.rmdir()
-        self._write(State(state.inputs, state.done, state.steps, state.left_out, sizes))
+        self._write(State(state.inputs, state.done, state.steps, sizes))
         self._clear()
 
     def _write(self, state: State) -> None:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import math
 import runpy
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks._ifd import LARGEST_RATIO
+from benchmarks.methods import answered_of
+from benchmarks.pipeline import write_pool
+from localsel.alpaca import RESPONSE, before
+from localsel.backends.base import Opening
+from localsel.backends.llamacpp import LlamaCppBackend
 from localsel.cli import bench
 from tests.conftest import CHECKOUT, Command
 
@@ -73,7 +80,7 @@ def test_injection_counts_every_wording_and_its_control(localsel: Command) -> No
         assert figures["excess"] == figures["moved"] - figures["control"]
 
 
-def test_methods_find_what_the_plain_way_finds(localsel: Command) -> None:
+def test_methods_find_what_the_plain_way_finds(localsel: Command, tmp_path: Path) -> None:
     done = localsel("bench", "methods", "--rows", 60, "--rounds", 1, "--json")
     assert done.code == 0, done.stderr
     rouge, cbs = done.document["rouge"], done.document["cbs"]
@@ -81,9 +88,20 @@ def test_methods_find_what_the_plain_way_finds(localsel: Command) -> None:
     assert rouge["largest_difference"] < 1e-9
     assert (cbs["rows"], cbs["plain_rows"], cbs["same_clusters"]) == (60, 60, True)
     ifd = done.document["ifd"]
-    assert (ifd["rows"], ifd["rounds"]) == (60, 1) and ifd["tokens"] > 60
-    for found in (rouge, cbs, ifd):
-        assert found["ratio"] > 0
+    assert (ifd["rows"], ifd["rounds"], ifd["tokens"]) == (60, 1, tokens_of_pairs(60, tmp_path))
+    # All three are rounded.
+    assert ifd["ratio"] * ifd["plain_cpu_seconds"] == pytest.approx(
+        ifd["cpu_seconds"], abs=0.01 * (1 + ifd["ratio"])
+    )
+    assert ifd["within_limit"] is (ifd["ratio"] <= LARGEST_RATIO)
+
+
+def tokens_of_pairs(rows: int, folder: Path) -> int:
+    """Of the texts that `ifd` reads of the made-up pool: responses, after what asks and alone."""
+    answered = answered_of(write_pool(folder / "pool.jsonl", rows))
+    with closing(LlamaCppBackend.open_reader(Opening(str(SELECTOR)))) as reader:
+        befores = sum(reader.count(before(each)) + reader.count(RESPONSE) for each in answered)
+        return befores + 2 * sum(reader.count(each.response) for each in answered)
 
 
 def test_memory_is_that_of_all_processes_together() -> None:

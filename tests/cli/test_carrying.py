@@ -159,6 +159,21 @@ def test_a_broken_file_is_refused_and_nothing_of_it_kept(
     assert localsel("runs", "--json", "--workspace", tmp_path / "there").document == []
 
 
+@pytest.mark.parametrize("tuned", ["..", "../..", "{kept}"])
+def test_what_a_stranger_says_of_a_folder_is_not_removed(
+    localsel: Command, carried: Path, tmp_path: Path, tuned: str
+) -> None:
+    """A run names no folder: what is removed with it goes by its id."""
+    kept, there = tmp_path / "kept", tmp_path / "there"
+    (kept / "tuned").mkdir(parents=True)
+    write(carried, spoil_json("facts", tuned=tuned.format(kept=kept))(lines_of(carried)))
+    assert localsel("runs", "import", carried, "--workspace", there).code == 0
+    (there / "tuned").mkdir()
+    assert localsel("rm", "last", "--yes", "--workspace", there).code == 0
+    assert (kept / "tuned").is_dir() and (there / "tuned").is_dir() and carried.is_file()
+    assert localsel("runs", "--json", "--workspace", there).document == []
+
+
 def test_a_file_that_was_cut_off_or_is_something_else_is_refused(
     localsel: Command, carried: Path, example_pool: Path, tmp_path: Path
 ) -> None:

@@ -205,6 +205,11 @@ def test_an_added_folder_has_a_name(
     assert card["backend"] == "transformers"
 
 
+def test_quality_models_are_told_apart(localsel: Command) -> None:
+    kinds = {each["name"]: each["kind"] for each in localsel("models", "--json").document}
+    assert kinds == {"nano-llama": "selector", "nano-gemma2": "selector", "nano-quality": "quality"}
+
+
 def test_embedders_are_no_selectors(localsel: Command, folder: Path) -> None:
     shelf = folder.parent
     named = {

@@ -6,6 +6,8 @@ import json
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -16,7 +18,7 @@ import pytest
 
 from localsel.methods import METHODS
 from tests.cli.conftest import read_lines
-from tests.conftest import CHECKOUT, Command, Done, events_of
+from tests.conftest import CHECKOUT, Command, Done
 
 ROWS, BUDGET = 40, 6
 FOLDER = CHECKOUT / "models" / "nano-llama"
@@ -40,12 +42,7 @@ LINES = {
     ),
 }
 TUNED = ("mods", "pre-experience")
-MANY_STEPS = {
-    "mods": (*LINES["mods"], "--tune-rows", 4, "--tune-batch", 2, "--tune-epochs", 12),
-    "pre-experience": (*LINES["pre-experience"], "--tune-epochs", 12),
-}
-MANY_ROWS = 800
-"""More than a model of some thousand weights reads before values are kept for the first time."""
+MANY_STEPS = (*LINES["pre-experience"], "--tune-epochs", 12)
 TOPICS = ("rivers", "bread", "law", "ships", "winter", "maps", "birds", "steel", "music", "glass")
 
 Run = Callable[..., Any]
@@ -92,55 +89,59 @@ def test_each_selects_from_end_to_end(small: Run, tmp_path: Path, name: str) -> 
 def test_a_run_killed_among_its_values_measures_the_rest(
     small: Run, localsel: Command, tmp_path: Path
 ) -> None:
-    pool = write(tmp_path / "pool.jsonl", [row(number) for number in range(MANY_ROWS)])
-    whole = picked(small, tmp_path, "whole", *LINES["ifd"], data=pool)
+    whole = picked(small, tmp_path, "whole", *LINES["ifd"])
     shutil.rmtree(tmp_path / "small")
-    kill_when(lambda: kept(tmp_path / "small"), small, localsel, *LINES["ifd"], data=pool)
+    die(small, localsel, "INSERT OR REPLACE INTO scores", 10, *LINES["ifd"])
     known = kept(tmp_path / "small")
-    assert 0 < known < MANY_ROWS
-    again = picked(small, tmp_path, "again", *LINES["ifd"], data=pool)
+    assert 0 < known < 10
+    again = picked(small, tmp_path, "again", *LINES["ifd"])
     assert told(again, "run") == ["resumed"]
-    assert steps_of(again)[0] == (known, MANY_ROWS)
+    assert steps_of(again)[0] == (known, ROWS)
     assert rows_in(tmp_path, "again") == rows_in(tmp_path, "whole")
-    assert steps_of(whole)[0] == (0, MANY_ROWS)
+    assert steps_of(whole)[0] == (0, ROWS)
 
 
-@pytest.mark.parametrize("name", TUNED)
 def test_a_run_killed_while_its_model_learns_goes_on_behind_the_checkpoint(
-    small: Run, localsel: Command, tmp_path: Path, name: str
+    small: Run, localsel: Command, tmp_path: Path
 ) -> None:
-    line = MANY_STEPS[name]
-    picked(small, tmp_path, "whole", *line)
+    picked(small, tmp_path, "whole", *MANY_STEPS)
     shutil.rmtree(tmp_path / "small")
-    kill_when(lambda: list(tmp_path.glob("small/tuned/*/training.json")), small, localsel, *line)
+    die(small, localsel, "training.json", 3, *MANY_STEPS)
     (state,) = tmp_path.glob("small/tuned/*/training.json")
     learnt = json.loads(state.read_text(encoding="utf-8"))
     assert 0 < learnt["done"] < learnt["steps"] == 24
-    again = picked(small, tmp_path, "again", *line)
+    there = shutil.copytree(tmp_path / "small", tmp_path / "there")
+    assert localsel("rm", "last", "--yes", "--workspace", there).code == 0
+    assert not list(there.glob("tuned/*"))
+    again = picked(small, tmp_path, "again", *MANY_STEPS)
     assert told(again, "run") == ["resumed"]
     since = [event.get("text", "").startswith("Tuning ") for event in again.lines].index(True)
     assert steps_of(again, since)[0] == (learnt["done"] + 1, learnt["steps"])
     assert rows_in(tmp_path, "again") == rows_in(tmp_path, "whole")
 
 
-def kill_when(
-    ready: Callable[[], object], small: Run, localsel: Command, *line: Any, **at: Any
-) -> None:
-    """Starts the run, and kills it as soon as that is the case."""
-    with small(*line, "--display", "json", command=localsel.start, **at) as process:
-        for _ in events_of(process):
-            if ready():
-                process.send_signal(signal.SIGKILL)
-                break
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
+def die(small: Run, localsel: Command, what: str, times: int, *line: Any) -> None:
+    """A run that kills itself before it does that for this time."""
+
+    def dying(*arguments: object) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "tests.dying", what, times, *arguments]
+        return subprocess.run(
+            [*map(str, line)],
+            cwd=CHECKOUT,
+            env=localsel.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    done = small(*line, command=dying)
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def kept(workspace: Path) -> int:
     """Values that the workspace has."""
-    if not (path := workspace / "localsel.db").exists():
-        return 0
-    with closing(sqlite3.connect(path)) as database:
+    with closing(sqlite3.connect(workspace / "localsel.db")) as database:
         return int(database.execute("SELECT count(*) FROM scores").fetchone()[0])
 
 
@@ -215,7 +216,14 @@ def test_a_gguf_cannot_be_tuned(small: Run, name: str) -> None:
     ("line", "says"),
     [
         (("--method", "random", "--threshold", "4"), "The method 'random' has no --threshold."),
-        (("--method", "ifd", "--tune-rows", "9"), "The method 'ifd' has no --tune-rows."),
+        (
+            ("--method", "ifd", "--tune-rows", "9"),
+            "The method 'ifd' has no --tune-rows without --pre-experience.",
+        ),
+        (
+            ("--method", "ifd", "--variant", "superfiltering", "--pre-experience"),
+            "The method 'ifd' has no --pre-experience without --variant cherry.",
+        ),
         (
             ("--method", "ifd", "--variant", "odd"),
             "has no --variant 'odd'. There are cherry, super",
@@ -247,6 +255,9 @@ def test_what_another_method_has_is_refused_only_where_it_was_typed(
     typed = small(*line, "--quality-model", "nowhere")
     assert typed.code == 2
     assert "The method 'random' has no --quality-model." in typed.stderr
+    # A variant is some other method's, too.
+    there_too = partial(localsel, LOCALSEL_VARIANT="helpfulness")
+    assert small("--method", "ifd", *RULE, command=there_too).code == 0
     # One that has it is told by the environment, too.
     had = small("--method", "mods", *RULE, command=there)
     assert had.code != 0

@@ -116,6 +116,16 @@ def test_all_but_one_of_a_hundred_by_rule() -> None:
         answer(backend, Ask(prompt_of(100, 99), 99))
 
 
+def test_kept_scores_are_of_one_kind_of_numbers(case: Case) -> None:
+    """A build with a GPU computes other ones, and may find the workspace of one without."""
+    who, _, where = case.backend.numbers.partition("/")
+    assert who == type(case.backend).__name__
+    if case.name == "llamacpp":
+        assert where == ("cpu" if case.backend.repeatable else "gpu")
+    elif case.name in ("transformers", "vllm"):
+        assert where
+
+
 def test_the_seed_decides(case: Case) -> None:
     asks = [Ask(prompt_of(14, 3), 3, 1.5, seed=(4, seed)) for seed in range(6)]
     first = [answer(case.backend, ask).positions for ask in asks]

@@ -6,6 +6,7 @@ import ast
 import io
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,3 +141,10 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.partition(".")[0]
+
+
+def test_every_method_is_one_that_knows_no_other() -> None:
+    said = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {each["name"]: each for each in said["tool"]["importlinter"]["contracts"]}
+    listed = contracts["methods do not know each other"]["modules"]
+    assert listed == sorted({place.partition(":")[0] for place in METHODS.places.values()})

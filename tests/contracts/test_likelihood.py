@@ -250,6 +250,21 @@ def test_texts_that_are_read_together_are_told_apart(plain: Plain) -> None:
     assert failed == [len(BEGINNINGS), len(asked) - 1]
 
 
+def test_a_batch_is_handed_over_before_the_next_is_begun(plain: Plain) -> None:
+    together = TransformersBackend(plain.model, plain.tokenizer, CONTEXT, tokens_at_once=500)
+    taken: list[Beginning] = []
+
+    def beginnings() -> Iterator[Beginning]:
+        for _ in range(20):
+            taken.append(Beginning(RIVERS))
+            yield taken[-1]
+
+    size = len(plain.tokens(RIVERS)) + 40
+    next(together.complete(beginnings(), 40))
+    # One more is looked at, to see that it does not fit.
+    assert 20 > len(taken) == together.side_by_side(size) + 1 == 500 // size + 1 > 2
+
+
 def test_a_text_that_ends_does_not_end_those_beside_it(plain: Plain, tmp_path: Path) -> None:
     before = [plain.tokens(each.text) for each in BEGINNINGS]
     said = [plain.greedy(tokens, 12) for tokens in before]

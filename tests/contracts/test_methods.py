@@ -129,7 +129,7 @@ class Teachable:
 
     model: str
     tally: Tally
-    opened: Backend | None = None
+    tuned: Tuned | None = None
 
     def untuned(self) -> AbstractContextManager[Backend]:
         return closing(Watched.under(self.tally, self.model))
@@ -138,8 +138,9 @@ class Teachable:
         yield Progress(0, len(lesson.pairs))
         digest = str(zlib.crc32(repr(lesson.pairs).encode()))
         draws = self.model.startswith("random")
-        self.opened = Watched.under(self.tally, f"random:{digest}" if draws else self.model)
-        return Tuned(self.opened, digest)
+        opened = Watched.under(self.tally, f"random:{digest}" if draws else self.model)
+        self.tuned = Tuned(opened, digest, True)
+        return self.tuned
 
 
 @dataclass

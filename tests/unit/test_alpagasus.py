@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from localsel.backends.base import Ask, Backend, Choice, Opening
 from localsel.backends.scripted import ScriptedBackend
-from localsel.backends.transformers import TransformersBackend
 from localsel.errors import AnswerError, BackendError, LocalselError, UsageError
 from localsel.methods.alpagasus import OPTIONS, AlpaGasus, Helpfulness, tied
 from localsel.methods.base import Journal, Pool, Progress, Remark, Scores, Tools, Unscored
@@ -21,17 +19,10 @@ from localsel.pipeline.early import refuse_unfit
 from localsel.records import Instruction, Pick
 from localsel.settings import Settings
 from localsel.stages.prompt import find_template, render
-from tests.conftest import CHECKOUT, Command
+from tests.conftest import Command
 
-FOLDER = CHECKOUT / "models" / "nano-llama"
 TOPICS = ("rivers", "bread", "law", "ships", "winter", "maps", "birds", "steel", "music")
 TEMPLATES = ("accuracy", "helpfulness", "complexity", "quality")
-
-
-@pytest.fixture(scope="module")
-def nano() -> Iterator[Backend]:
-    with closing(TransformersBackend.open(Opening(str(FOLDER), threads=1))) as opened:
-        yield opened
 
 
 def pool_of(size: int) -> Pool:
@@ -128,30 +119,30 @@ def test_the_ratings_of_a_template_are_shown(localsel: Command) -> None:
 # --- ratings -------------------------------------------------------------------------------------
 
 
-def test_a_real_model_rates_each_row_by_itself(nano: Backend) -> None:
+def test_a_real_model_rates_each_row_by_itself(backend: Backend) -> None:
     pool, kept, alone = pool_of(5), Kept(), Kept()
-    rows, _ = picked(method_of(nano, kept), pool, 5)
+    rows, _ = picked(method_of(backend, kept), pool, 5)
     assert sorted(rows) == [each.row for each in pool.instructions]
     found = list(kept.values.values())
     assert len(found) == 5
     assert {len(each) for each in found} == {6}
     assert np.sum(found, axis=1) == pytest.approx(np.ones(5))
-    picked(method_of(nano, alone), Pool(pool.instructions[3:4]), 1)
+    picked(method_of(backend, alone), Pool(pool.instructions[3:4]), 1)
     assert alone.values.items() <= kept.values.items()
 
 
-def test_what_is_kept_is_what_the_model_answers(nano: Backend) -> None:
+def test_what_is_kept_is_what_the_model_answers(backend: Backend) -> None:
     kept, row = Kept(), pool_of(2).instructions[1]
-    picked(method_of(nano, kept), Pool((row,)), 1)
+    picked(method_of(backend, kept), Pool((row,)), 1)
     template = find_template("ratings/accuracy")
-    (choice,) = nano.choose([Ask(render(template, pair(row), 1), 1)])
+    (choice,) = backend.choose([Ask(render(template, pair(row), 1), 1)])
     assert isinstance(choice, Choice)
     assert [*kept.values.values()] == [pytest.approx(np.exp(choice.scores).tolist())]
 
 
-def test_expected_values_break_the_ties_that_ratings_leave(nano: Backend) -> None:
+def test_expected_values_break_the_ties_that_ratings_leave(backend: Backend) -> None:
     pool, kept = pool_of(126), Kept()
-    _, told = picked(method_of(nano, kept), pool, 1)
+    _, told = picked(method_of(backend, kept), pool, 1)
     found = [*kept.values.values()]
     assert tied([max(range(6), key=each.__getitem__) for each in found]) > 0.5
     assert tied([expected(each, OPTIONS) for each in found]) < 0.01
@@ -287,11 +278,11 @@ def test_a_context_without_room_for_the_question_is_refused() -> None:
         picked(method_of(backend), pool_of(2), 1)
 
 
-def test_a_dry_run_counts_every_question(nano: Backend) -> None:
-    pool, method = pool_of(8), method_of(nano)
+def test_a_dry_run_counts_every_question(backend: Backend) -> None:
+    pool, method = pool_of(8), method_of(backend)
     template = find_template("ratings/accuracy")
     prompts = [render(template, pair(each), 1) for each in pool.instructions]
-    tokens = [nano.count_prompt(each) for each in prompts]
+    tokens = [backend.count_prompt(each) for each in prompts]
     told = method.estimate(Pool((*pool.instructions, Instruction(90, "Sing."))))
     assert told["prompt_tokens"] == sum(tokens)
     assert told["longest_prompt"] == max(tokens)

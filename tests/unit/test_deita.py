@@ -10,18 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localsel.backends.base import Opening
+from localsel.backends.base import Backend, Opening
 from localsel.backends.scripted import ScriptedBackend
-from localsel.backends.transformers import TransformersBackend
 from localsel.errors import LocalselError, UsageError
 from localsel.methods.base import Journal, Pool, Progress, Remark, Scores, Tools, Unscored
 from localsel.methods.deita import BLOCK, OPTIONS, Deita, spread
 from localsel.records import Instruction, Pick, Vectors
 from localsel.settings import Settings
 from localsel.stages.prompt import find_template
-from tests.conftest import CHECKOUT
 
-FOLDER = CHECKOUT / "models" / "nano-llama"
 BITS = 1e-5
 """By which a cosine in float32 may be off."""
 
@@ -86,23 +83,18 @@ def test_the_product_decides_and_then_the_order_of_the_file() -> None:
     assert told == []
 
 
-def test_a_real_model_rates_the_instruction_and_the_pair() -> None:
+def test_a_real_model_rates_the_instruction_and_the_pair(backend: Backend) -> None:
     kept: dict[bytes, list[float]] = {}
     scores = Scores(keep=lambda name, values: kept.update(values))
     run = Settings(data=Path("pool.jsonl"), budget=3, method="deita")
-    backend = TransformersBackend.open(Opening(str(FOLDER), threads=1))
-    try:
-        method = Deita(Tools(run, Journal(), backend, selector="ab" * 32, scores=scores))
-        pool = pool_of(circle(0, 90, 180))
-        rows, _ = picked(method, pool, 3)
-        told = method.estimate(pool)
-    finally:
-        backend.close()
+    method = Deita(Tools(run, Journal(), backend, selector="ab" * 32, scores=scores))
+    pool = pool_of(circle(0, 90, 180))
+    rows, _ = picked(method, pool, 3)
     found = np.array([*kept.values()]) @ np.arange(1, 7)
     product = dict(zip((10, 13, 16), found[:3] * found[3:], strict=True))
     assert len(kept) == 6
     assert rows == sorted(product, key=lambda row: -product[row])
-    assert told["timed_queries"] == 6
+    assert method.estimate(pool)["timed_queries"] == 6
 
 
 def test_a_row_that_lacks_either_rating_is_not_picked() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from localsel.errors import AnswerError, LocalselError, UsageError
 from localsel.methods.base import Progress, Scores, Unscored
-from localsel.methods.measuring import answered, best, key_of, measure, refuse_filtered
+from localsel.methods.measuring import answered, best, key_of, measure, refuse_filtered, some_of
 from localsel.records import Instruction
 
 
@@ -102,6 +102,13 @@ def test_a_threshold_that_leaves_too_few_is_wrong_usage() -> None:
     refuse_filtered(5, 5, "--threshold", 4.5)
     with pytest.raises(UsageError, match=r"--threshold 4\.5 leaves 4 rows, fewer than the budget"):
         refuse_filtered(4, 5, "--threshold", 4.5)
+
+
+def test_some_are_from_all_over() -> None:
+    assert some_of(range(9), 3) == [0, 3, 6]
+    # Not the first of them.
+    assert some_of(range(5), 3) == [0, 1, 3]
+    assert some_of("ab", 3) == ["a", "b"] and some_of("", 3) == []
 
 
 def test_rows_without_a_response_are_named() -> None:

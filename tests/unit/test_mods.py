@@ -63,7 +63,7 @@ class Learner:
     def tune(self, lesson: Lesson) -> Generator[Progress | Remark, None, Tuned]:
         self.lessons.append(lesson)
         yield Progress(1, 1)
-        return Tuned(ScriptedBackend.open(Opening("random:1")), self.digest)
+        return Tuned(ScriptedBackend.open(Opening("random:1")), self.digest, True)
 
 
 def response(place: int) -> str:

@@ -161,6 +161,26 @@ def test_a_rehearsal_counts_all_and_tries_a_few(backend: Backend) -> None:
     assert float(str(found["choose_seconds"])) > 0
 
 
+@pytest.mark.parametrize(("abreast", "tried"), [(1, 3), (4, 4), (99, len(QUESTIONS))])
+def test_a_rehearsal_tries_what_is_written_side_by_side(abreast: int, tried: int) -> None:
+    asked: list[Beginning] = []
+
+    class Wide(ScriptedBackend):
+        def side_by_side(self, tokens: int) -> int:
+            assert tokens == NEW + max(self.count(before(each)) for each in pool.instructions)
+            return abreast
+
+        def complete(
+            self, beginnings: Iterable[Beginning], limit: int
+        ) -> Iterator[str | AnswerError]:
+            asked.extend(beginnings)
+            return super().complete(asked, limit)
+
+    pool = pool_of()
+    Lowest(tools_of(Wide.open(Opening("first")))).estimate(pool)
+    assert len({each.text for each in asked}) == len(asked) == tried
+
+
 def test_it_says_how_far_it_is(backend: Backend) -> None:
     steps = [e for e in Lowest(tools_of(backend)).picks(pool_of(), 1) if isinstance(e, Progress)]
     assert [each.done for each in steps] == [0, 1, 2, 3, 4, 5] * 2

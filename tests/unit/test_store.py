@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Change, Instruction, Pick, Plan, Query
 from localsel.store import VERSION, Store
 from localsel.store.database import ADDED
+from tests.conftest import Command
+from tests.e2e.disks import read_only
 
 ROWS = (
     Instruction(0, "Add these.", "1 and 2", "3"),
@@ -407,13 +410,39 @@ def test_a_workspace_of_an_older_format_is_brought_up_to_date(store: Store, foun
         assert opened.scores("losses", [b"text", b"other"]) == {b"text": [1.5, 2.5]}
 
 
-def test_one_format_back_can_be_read_where_nothing_can_be_written(store: Store) -> None:
-    uri = (store.home / "localsel.db").as_uri() + "?mode=ro"
+READ = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from localsel.errors import WorkspaceError
+from localsel.store import Store
+try:
+    with closing(Store(Path(sys.argv[1]))) as store:
+        (run,) = store.runs()
+        facts = store.run(run["run"])["facts"]
+        print(run["run"], [pick.row for pick in store.picks(run["run"])], facts)
+except WorkspaceError as error:
+    print(error)
+"""
+
+
+def test_one_format_back_can_be_read_where_nothing_can_be_written(
+    store: Store, localsel: Command
+) -> None:
+    run = begin(store)
+    store.set_picks(run, PICKS)
+    store._database.execute("DROP TABLE scores")
     store._database.execute("PRAGMA user_version = 3")
-    store._open(uri).close()
-    store._database.execute("PRAGMA user_version = 2")
-    with pytest.raises(WorkspaceError, match="has format 2; this localsel reads"):
-        store._open(uri)
+    store.close()
+    with read_only(localsel, store.home, mounted=False) as reading:
+        line = [*map(str, reading.prefix), sys.executable, "-c", READ, str(store.home)]
+        read = partial(subprocess.check_output, line, text=True)
+        assert read() == f"{run} [0, 2] {{'backend': 'scripted'}}\n"
+    with closing(sqlite3.connect(store.home / "localsel.db")) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        database.execute("PRAGMA user_version = 2")
+    with read_only(localsel, store.home, mounted=False):
+        assert "has format 2; this localsel reads" in read()
 
 
 def test_a_workspace_of_another_format_is_refused(store: Store) -> None:
