@@ -159,7 +159,8 @@ class Answer:
 class Pick:
     """One chosen instruction, and why; ranked once the selection is complete.
 
-    `turn` is its place among the picks of its cluster, from 0. What a method cannot say is None.
+    `turn` is its place among the picks of its cluster, from 0; `score` is what a method measured of
+    the row. What a method cannot say is None.
     """
 
     row: int
@@ -172,6 +173,7 @@ class Pick:
     probability: float | None = None
     votes: int | None = None
     rank: int = 0
+    score: float | None = None
 
 
 ChangeKind = Literal["accept", "ban", "swap", "note", "answer", "skip"]

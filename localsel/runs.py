@@ -71,6 +71,7 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
         "reasons": len(store.reasons(run["run"])),
         "fallbacks": own.get("fallback", 0),
         "unscored": facts.get("unscored", 0),
+        "failure": facts.get("failure"),
         "seconds_by_stage": facts.get("seconds_by_stage", {}),
         "connections_attempted": facts.get("connections_attempted", 0),
         "connections_refused": facts.get("connections_refused", []),
@@ -87,11 +88,15 @@ def run_record(store: Store, name: str) -> dict[str, Any]:
 def chosen_rows(store: Store, run: dict[str, Any]) -> list[Chosen]:
     """The selection of a run as people left it, best first."""
     said, review = store.reasons(run["run"]), review_of(store, run)
+    is_scored = any(pick.score is not None for pick in review.picks)
     chosen = [
         Chosen(
             instruction=store.instruction(run["pool"], pick.row),
             columns=store.columns(run["pool"], pick.row),
-            why=reasons(pick, run["run"]) | _said(said, pick.row) | _reviewed(review, pick.row),
+            why=reasons(pick, run["run"])
+            | ({"score": pick.score} if is_scored else {})
+            | _said(said, pick.row)
+            | _reviewed(review, pick.row),
         )
         for pick in review.picks
     ]

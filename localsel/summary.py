@@ -50,6 +50,12 @@ def outcome(record: dict[str, Any]) -> list[str]:
             f" {record['random_radius']:.3f}), mean distance {record['mean_distance']:.3f}"
             f" (random {record['random_mean_distance']:.3f})."
         )
+    if record["state"] == "over-limit":
+        what = "rows have no score" if record["unscored"] else "queries were not answered"
+        lines.append(
+            f"More {what} than --max-fallback {record['settings']['max_fallback']:.0%} allows:"
+            " the exit code is 4."
+        )
     lines += reviewed(record["review"])
     return lines + network(record)
 
@@ -88,7 +94,8 @@ def unfinished(record: dict[str, Any]) -> list[str]:
     """How far a run came that has chosen nothing yet, and how it goes on."""
     asked = record["queries"] * record["settings"]["orders"]
     far = f" {record['answers']:,} of {asked:,} queries are answered." if asked else ""
-    head = f"Run {record['id']} is {record['state']}: nothing is chosen yet.{far}"
+    why = record["failure"] or f"nothing is chosen yet.{far}"
+    head = f"Run {record['id']} is {record['state']}: {why}"
     if record["state"] == "running":
         return [head, f"Follow it: localsel attach {record['id']}"]
     return [head, f"It goes on with: {record['compared'] or command_line(record['settings'])}"]

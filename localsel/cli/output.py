@@ -14,6 +14,9 @@ from localsel.printable import visible
 # the odd bytes of a file's name is not UTF-8.
 ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *range(0xD800, 0xE000))}
 
+SMALL = 0.0005
+"""A number that three decimals would make nothing of."""
+
 
 def json_text(document: Any, indent: int | None = None) -> str:
     """JSON that is harmless on a terminal too."""
@@ -61,7 +64,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{value:.3g}" if 0 < abs(value) < SMALL else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else visible("" if value is None else value)
 
 

@@ -14,6 +14,7 @@ from localsel.runs import chosen_rows, run_record
 from localsel.stages.export import Chosen
 from localsel.store import Store
 from localsel.summary import summary
+from localsel.wording import counted
 
 
 @click.command("show", epilog="RUN is an id, the beginning of one, or `last`.")
@@ -29,7 +30,8 @@ def command(run: str, picks: int, workspace: Path | None, as_json: bool) -> None
     if as_json:
         print_json(record)
         return
-    print_picks(chosen[:picks])
+    if chosen:
+        print_picks(chosen[:picks])
     if len(chosen) > picks:
         say(f"… and {len(chosen) - picks:,} more; --picks {len(chosen)} shows them all.")
     for line in [*summary(record, None), *_left_out(record)]:
@@ -38,17 +40,18 @@ def command(run: str, picks: int, workspace: Path | None, as_json: bool) -> None
 
 def _left_out(record: dict[str, Any]) -> list[str]:
     count = len(record["left_out"])
-    return [f"{count:,} rows were shown in no query; --json lists each with its reason."] * (
-        count > 0
-    )
+    how = "were shown in no query" if record["queries"] else "could not be chosen"
+    return [f"{counted(count, 'row')} {how}; --json lists each with its reason."] * (count > 0)
 
 
 def print_picks(chosen: list[Chosen]) -> None:
-    """A table of picks: rank, row, cluster, probability, who chose it, text."""
+    """A table of picks: rank, row, what speaks for it, who chose it, text."""
+    is_scored = any("score" in each.why for each in chosen)
+    told = {"score": "score"} if is_scored else {"cluster": "cluster", "probability": "prob."}
+    columns = {"rank": "rank", "row": "row", **told, "chosen_by": "by"}
     rows: list[list[object]] = []
     for each in chosen:
-        why = (each.why[name] for name in ("rank", "row", "cluster", "probability", "chosen_by"))
-        rows.append([*why, each.instruction.text])
+        rows.append([*(each.why[name] for name in columns), each.instruction.text])
         if said := each.why.get("reason"):
-            rows.append(["", "", "", "", "", f"↳ {said}"])
-    print_table(["rank", "row", "cluster", "prob.", "by", "instruction"], rows, one_line=5)
+            rows.append([*[""] * len(columns), f"↳ {said}"])
+    print_table([*columns.values(), "instruction"], rows, one_line=len(columns))

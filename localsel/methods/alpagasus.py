@@ -78,7 +78,8 @@ class AlpaGasus(Rating):
             rated = [each for each in rated if each.rating >= threshold]
             refuse_filtered(len(rated), budget, "--threshold", threshold)
         for each in sorted(rated, key=lambda each: (-each.rating, -each.mean))[:budget]:
-            yield Pick(row=pool.instructions[each.place].row, chosen_by="method")
+            row = pool.instructions[each.place].row
+            yield Pick(row=row, chosen_by="method", score=each.mean)
 
 
 class Helpfulness(AlpaGasus):

@@ -75,7 +75,8 @@ class Deita(Rating):
         ]
         scored = sum(score is not None for score in scores)
         refuse_too_few(scored, budget)
-        order = [places[each] for each in best(scores, scored)]
+        ranked = best(scores, scored)
+        order = [places[each] for each in ranked]
         threshold = self.tools.settings.threshold
         apart = spread(
             pool.vectors[order], budget, THRESHOLD if threshold is None else threshold, pool.given
@@ -85,7 +86,8 @@ class Deita(Rating):
             yield Remark(f"{rows} are more like others than --threshold allows: no row was left.")
         passed = np.setdiff1d(np.arange(scored), apart)[:missing]
         for each in (*apart, *passed):
-            yield Pick(row=pool.instructions[order[each]].row, chosen_by="method")
+            row = pool.instructions[order[each]].row
+            yield Pick(row=row, chosen_by="method", score=scores[ranked[each]])
 
 
 def spread(

@@ -63,7 +63,8 @@ class Ifd(Scoring):
             rows = counted(helped, "row")
             yield Remark(f"The instruction helps in {rows}: the other picks are those next to it.")
         for place in chosen:
-            yield Pick(row=pool.instructions[places[place]].row, chosen_by="method")
+            row = pool.instructions[places[place]].row
+            yield Pick(row=row, chosen_by="method", score=ratios[place])
 
     def scored(self, instructions: Sequence[Instruction], pool: Pool) -> Scores:
         """Losses after the instruction and without it."""
@@ -119,6 +120,9 @@ class Experienced(Ifd):
         assert self.tools.learner is not None
         rows = yield from experience(self, pool)
         settings = self.tools.settings
+        if len(rows) < (wanted := settings.tune_rows or ROWS):
+            most = f"{counted(len(rows), 'row')} to tune on instead of {wanted:,}"
+            yield Remark(f"{most}: the clusters have no more that are neither easy nor hard.")
         lesson = Lesson(rows, settings.tune_epochs or EPOCHS, settings.tune_batch or BATCH)
         tuned = yield from self.tools.learner.tune(lesson)
         return (yield from self.losses(instructions, tuned.backend, tuned.digest))

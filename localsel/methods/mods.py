@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from itertools import compress
 from typing import ClassVar
 
 import numpy as np
@@ -81,11 +80,13 @@ class Mods(Writing):
         return cls
 
     def picks(self, pool: Pool, budget: int) -> Iterator[Step]:
-        good = yield from self.good(pool, budget)
+        rated = yield from self.good(pool, budget)
+        good = list(rated)
         seeds = self.seeds(pool, good, budget)
         chosen = (yield from self.rest(pool, good, seeds, budget)) if len(seeds) < budget else []
         for place in (*seeds, *chosen):
-            yield Pick(row=pool.instructions[place].row, chosen_by="method")
+            row = pool.instructions[place].row
+            yield Pick(row=row, chosen_by="method", score=rated[place])
 
     def rest(self, pool: Pool, good: Sequence[int], seeds: Sequence[int], budget: int) -> Places:
         """Places of what the tuned model fails, as many as the seeds leave of the budget."""
@@ -103,8 +104,8 @@ class Mods(Writing):
         chosen = self.away(pool, seeds, needed, wanted)
         return [*chosen, *(place for place, _ in ordered[len(needed) :])][:wanted]
 
-    def good(self, pool: Pool, budget: int) -> Places:
-        """Places of the rows whose own response is good enough."""
+    def good(self, pool: Pool, budget: int) -> Generator[Told, None, dict[int, float]]:
+        """Places of the rows whose own response is good enough, and how good it is."""
         places, without = answered(pool.instructions)
         if without:
             yield without
@@ -112,10 +113,14 @@ class Mods(Writing):
         ratings = yield from self.rated(rows, [each.response for each in rows])
         refuse_too_few(sum(rating is not None for rating in ratings), budget)
         least = self.tools.settings.quality_above
-        above = [rating is not None and rating > least for rating in ratings]
-        refuse_filtered(sum(above), budget, "--quality-above", least)
-        yield Remark(f"{sum(above):,} of {counted(len(rows), 'row')} are rated above {least:g}.")
-        return list(compress(places, above))
+        above = {
+            place: rating
+            for place, rating in zip(places, ratings, strict=True)
+            if rating is not None and rating > least
+        }
+        refuse_filtered(len(above), budget, "--quality-above", least)
+        yield Remark(f"{len(above):,} of {counted(len(rows), 'row')} are rated above {least:g}.")
+        return above
 
     def rated(self, rows: Sequence[Instruction], answers: Sequence[str]) -> Measuring[float]:
         """How good an answer to each row is: to its instruction and, below that, its input."""

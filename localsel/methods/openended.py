@@ -36,7 +36,7 @@ class OpenEnded(Writing):
             yield empty
         counts = [distinct(answers) if answers and all(answers) else None for answers in written]
         for place in best(counts, budget):
-            yield Pick(row=rows[place].row, chosen_by="method")
+            yield Pick(row=rows[place].row, chosen_by="method", score=counts[place])
 
 
 def distinct(answers: Sequence[str]) -> int:

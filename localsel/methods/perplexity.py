@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from math import exp
 
 from localsel.alpaca import before
 from localsel.backends.base import Backend, Passage
@@ -45,7 +46,9 @@ class Perplexity(Writing):
         ]
         losses = yield from self.losses(answered, self.tools.backend, model)
         for place in self.chosen(losses, budget):
-            yield Pick(row=answered[place][0].row, chosen_by="method")
+            loss = losses[place]
+            score = None if loss is None else exp(loss)
+            yield Pick(row=answered[place][0].row, chosen_by="method", score=score)
 
     def losses(self, answered: Answered, backend: Backend, model: str) -> Measuring[float]:
         """The mean loss of each answer, which orders rows as its perplexity does."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from localsel import offline
 from localsel.backends.base import Backend
+from localsel.errors import LocalselError
 from localsel.events import Event
 from localsel.methods import method_of
 from localsel.methods.base import Method, Pool
@@ -188,17 +189,21 @@ def _quality(identity: Identity) -> dict[str, str]:
 @contextmanager
 def _kept_when_stopped(course: Course) -> Iterator[None]:
     """Writes down how the run ended, whatever ended it."""
-    course.store.update_run(course.id, state="running", facts={})
-    state = "failed"
+    course.store.update_run(course.id, state="running", facts={"failure": None})
+    state, failure = "failed", None
     try:
         yield
         state = ""
     except (KeyboardInterrupt, GeneratorExit):
         state = "interrupted"
         raise
+    except LocalselError as error:
+        failure = str(error)
+        raise
     finally:
         if state:
-            course.store.update_run(course.id, state=state, facts=course.so_far())
+            facts = course.so_far() | {"failure": failure}
+            course.store.update_run(course.id, state=state, facts=facts)
 
 
 def _finish(course: Course) -> Iterator[Event]:

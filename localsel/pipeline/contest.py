@@ -16,6 +16,7 @@ from localsel.methods.base import Method
 from localsel.pipeline.early import (
     fitting,
     forget,
+    is_elsewhere,
     refuse_model,
     refuse_options,
     refuse_unanswered,
@@ -80,8 +81,7 @@ def fitting_all(settings: Settings, contest: Contest, typed: Collection[str]) ->
     """Forgets what no method of the comparison knows, unless it was typed."""
     methods = _methods(settings, contest)
     had = {name for method in methods for name in method.options}
-    variants = {each for method in methods for each in method.variants}
-    if "variant" not in typed and settings.variant not in variants:
+    if "variant" not in typed and is_elsewhere(settings.variant, methods):
         settings = replace(settings, variant=None)
     return forget(settings, {*had, *typed})
 

@@ -41,7 +41,9 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
     if method.needs_backend and not settings.model:
         raise UsageError(
             f"The method {settings.method!r} needs a model.",
-            "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
+            "Give --model PATH (a Hugging Face folder), which it fine-tunes."
+            if method.tunes
+            else "Give --model PATH (a GGUF file); `localsel models` lists what is here.",
         )
     refuse_unfit(template, settings.criteria)
     if settings.reason and not method.needs_plan:
@@ -62,9 +64,16 @@ def refuse_early(settings: Settings, method: type[Method], template: Template) -
 
 def fitting(settings: Settings, typed: Collection[str]) -> Settings:
     """Forgets what only other methods know, unless it was typed: a settings file is for several."""
-    if "variant" not in typed and settings.variant not in METHODS.load(settings.method).variants:
+    if "variant" not in typed and is_elsewhere(settings.variant, [METHODS.load(settings.method)]):
         settings = replace(settings, variant=None)
     return forget(settings, {*method_of(settings).options, *typed})
+
+
+def is_elsewhere(variant: str | None, methods: Collection[type[Method]]) -> bool:
+    """Whether none of these methods has such a variant, and another has."""
+    if not variant or any(variant in each.variants for each in methods):
+        return False
+    return any(variant in each.variants for each in METHODS.load_all().values())
 
 
 def forget(settings: Settings, kept: Collection[str]) -> Settings:
@@ -167,6 +176,13 @@ def refuse_model(settings: Settings, identity: Identity, method: type[Method]) -
         )
 
 
+def made_from(weights: Path) -> str:
+    """Where the folder is that a GGUF file was made from: around it, perhaps."""
+    around = weights.parent
+    is_there = (around / "config.json").is_file() and any(around.glob("*.safetensors"))
+    return f"{around}, around it" if is_there else "the folder that it was made from"
+
+
 def refuse_untunable(settings: Settings, identity: Identity) -> None:
     """Raises UsageError for a model that cannot be fine-tuned."""
     if identity.backend == "scripted":
@@ -175,7 +191,7 @@ def refuse_untunable(settings: Settings, identity: Identity) -> None:
         raise UsageError(
             f"The method {settings.method!r} fine-tunes its model, and {settings.model} cannot be:"
             " it is no Hugging Face folder.",
-            "Give the folder that it was made from.",
+            f"Give {made_from(Path(identity.model))}.",
         )
     if identity.backend == "llamacpp":
         raise UsageError("The backend 'llamacpp' cannot fine-tune.", "Leave --backend away.")

@@ -48,6 +48,9 @@ CREATE TABLE picks (
     label INTEGER, position INTEGER, probability REAL, votes INTEGER, chosen_by TEXT,
     PRIMARY KEY (run, row)
 ) WITHOUT ROWID;
+CREATE TABLE pick_scores (
+    run TEXT, row INTEGER, score REAL, PRIMARY KEY (run, row)
+) WITHOUT ROWID;
 CREATE TABLE set_aside (
     run TEXT, row INTEGER, reason TEXT, PRIMARY KEY (run, row)
 ) WITHOUT ROWID;
@@ -74,7 +77,11 @@ READABLE = 3
 """The oldest format that can be read as it is, where it cannot be brought up to date."""
 
 # A workspace of an older format is brought up to date: the tables that each format added.
-ADDED = {2: ("set_aside", "reasons", "imported"), 3: ("changes", "choices"), 4: ("scores",)}
+ADDED = {
+    2: ("set_aside", "reasons", "imported"),
+    3: ("changes", "choices"),
+    4: ("scores", "pick_scores"),
+}
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -170,6 +177,11 @@ class Database:
                 f"The workspace {self.home} has format {found}; this localsel reads {VERSION}.",
                 "Choose another with --workspace.",
             )
+
+    @property
+    def format(self) -> int:
+        """Which tables there are: those of `VERSION`, or of an older one that can only be read."""
+        return _format(self._database)
 
     def close(self) -> None:
         self._database.close()

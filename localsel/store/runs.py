@@ -15,7 +15,9 @@ from typing import Any
 from localsel.errors import UsageError, WorkspaceError
 from localsel.records import Answer, Pick
 from localsel.store.locks import Locks
+from localsel.store.transfer import BY_RUN
 
+COLUMNS = [item.name for item in fields(Pick) if item.name != "score"]
 ENDED = ("finished", "over-limit")
 """States of a run that has its selection."""
 
@@ -140,20 +142,31 @@ class Runs(Locks):
         return [dict(row) for row in rows]
 
     def set_picks(self, run: str, picks: Sequence[Pick]) -> None:
-        names = [item.name for item in fields(Pick)]
-        marks = ", ".join(f":{name}" for name in names)
+        marks = ", ".join(f":{name}" for name in COLUMNS)
         with self._transaction() as database:
-            database.execute("DELETE FROM picks WHERE run = ?", (run,))
+            for table in ("picks", "pick_scores"):
+                database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             database.executemany(
-                f"INSERT INTO picks (run, {', '.join(names)}) VALUES (:run, {marks})",
+                f"INSERT INTO picks (run, {', '.join(COLUMNS)}) VALUES (:run, {marks})",
                 (asdict(pick) | {"run": run} for pick in picks),
+            )
+            database.executemany(
+                "INSERT INTO pick_scores VALUES (?, ?, ?)",
+                ((run, pick.row, pick.score) for pick in picks if pick.score is not None),
             )
 
     def picks(self, run: str) -> tuple[Pick, ...]:
         """The selection of a run, best first."""
-        names = [item.name for item in fields(Pick)]
-        rows = self._all(f"SELECT {', '.join(names)} FROM picks WHERE run = ? ORDER BY rank", run)
-        return tuple(Pick(**dict(row)) for row in rows)
+        rows = self._all(f"SELECT {', '.join(COLUMNS)} FROM picks WHERE run = ? ORDER BY rank", run)
+        scores = self._pick_scores(run)
+        return tuple(Pick(**dict(row), score=scores.get(row["row"])) for row in rows)
+
+    def _pick_scores(self, run: str) -> dict[int, float]:
+        # A workspace of format 3 that cannot be written has no such table.
+        if self.format < 4:
+            return {}
+        rows = self._all("SELECT row, score FROM pick_scores WHERE run = ?", run)
+        return {row["row"]: row["score"] for row in rows}
 
     def picked(self) -> dict[str, int]:
         """How many picks each run has."""
@@ -190,7 +203,7 @@ class Runs(Locks):
         shutil.rmtree(self.tuned_folder(run), ignore_errors=True)
         with self._transaction() as database:
             own = database.execute("SELECT pool, plan FROM runs WHERE run = ?", (run,)).fetchone()
-            for table in ("answers", "asked", "picks", "set_aside", "reasons", "changes", "runs"):
+            for table in BY_RUN:
                 database.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
             if own and not self._one("SELECT 1 FROM runs WHERE plan = ?", own["plan"]):
                 self._remove_plans([own["plan"]])

@@ -14,7 +14,7 @@ Line = Mapping[str, Any]
 
 BY_POOL = ("pools", "instructions", "bad_rows")
 BY_PLAN = ("plans", "members", "queries", "choices")
-BY_RUN = ("runs", "answers", "asked", "picks", "set_aside", "reasons", "changes")
+BY_RUN = ("runs", "answers", "asked", "picks", "pick_scores", "set_aside", "reasons", "changes")
 KEYS = (
     dict.fromkeys(BY_POOL, "pool") | dict.fromkeys(BY_PLAN, "plan") | dict.fromkeys(BY_RUN, "run")
 )

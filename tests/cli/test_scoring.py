@@ -84,6 +84,9 @@ def own(quick: tuple[object, ...], options: tuple[object, ...]) -> tuple[object,
 @pytest.mark.parametrize("name", [name for name in LINES if name not in ("ifd", *TUNED)])
 def test_each_selects_from_end_to_end(small: Run, tmp_path: Path, name: str) -> None:
     picked(small, tmp_path, "picks", *LINES[name])
+    if name in ("perplexity-high", "openended"):
+        scores = scores_in(tmp_path, "picks")
+        assert scores == sorted(scores, reverse=True) and scores[0] > scores[-1] > 0
 
 
 def test_a_run_killed_among_its_values_measures_the_rest(
@@ -152,6 +155,7 @@ def picked(small: Run, tmp_path: Path, name: str, *line: Any, **at: Any) -> Done
     assert len(set(rows_in(tmp_path, name))) == len(rows_in(tmp_path, name)) == BUDGET
     record = done.lines[-1]["record"]
     assert record["chosen_by"] == {"method": BUDGET}
+    assert all(isinstance(score, float) for score in scores_in(tmp_path, name))
     assert record["selector"] is None
     assert record["scorer"]["name"] == ("random:1" if RULE[1] in line else "nano-llama")
     assert record["unscored"] == 0 and record["connections_attempted"] == 0
@@ -161,6 +165,10 @@ def picked(small: Run, tmp_path: Path, name: str, *line: Any, **at: Any) -> Done
 
 def rows_in(tmp_path: Path, name: str) -> list[int]:
     return [pick["_localsel"]["row"] for pick in read_lines(tmp_path / f"{name}.jsonl")]
+
+
+def scores_in(tmp_path: Path, name: str) -> list[float]:
+    return [pick["_localsel"]["score"] for pick in read_lines(tmp_path / f"{name}.jsonl")]
 
 
 def told(done: Done, kind: str) -> list[str]:
@@ -190,7 +198,7 @@ def test_a_pool_without_responses_is_refused_by_name(small: Run, tmp_path: Path)
 
 
 def test_rows_without_a_response_are_counted_and_over_the_limit_it_is_said(
-    small: Run, tmp_path: Path
+    small: Run, localsel: Command, tmp_path: Path
 ) -> None:
     rows = [row(number) | ({"response": ""} if number in (3, 5) else {}) for number in range(ROWS)]
     pool = write(tmp_path / "gaps.jsonl", rows)
@@ -201,8 +209,27 @@ def test_rows_without_a_response_are_counted_and_over_the_limit_it_is_said(
     reasons = {each["row"]: each["reason"] for each in record["left_out"]}
     assert reasons.pop(3) == reasons.pop(5) == "it has no response"
     assert not any("response" in reason for reason in reasons.values())
+    there = ("--workspace", tmp_path / "small")
+    assert "than --max-fallback 1% allows" in localsel("show", "last", *there).stderr
     allowed = small("--method", "ifd", *RULE, "--max-fallback", "10%", data=pool)
     assert allowed.code == 0, allowed.stderr
+    assert "--max-fallback" not in localsel("show", "last", *there).stderr
+
+
+def test_a_run_that_failed_says_why_afterwards(
+    small: Run, localsel: Command, tmp_path: Path
+) -> None:
+    line = ("--method", "alpagasus", *RULE)
+    failed = small(*line, "--threshold", 5)
+    assert failed.code == 2
+    there = ("--workspace", tmp_path / "small")
+    said = localsel("show", "last", *there)
+    assert said.stdout == ""
+    assert "is failed: --threshold 5 leaves 0 rows, fewer than the budget" in said.stderr
+    assert small(*line).code == 0
+    shown = localsel("show", "last", *there)
+    assert shown.stdout.split()[:5] == ["rank", "row", "score", "by", "instruction"]
+    assert "is failed" not in shown.stderr
 
 
 @pytest.mark.parametrize("name", TUNED)
@@ -258,6 +285,9 @@ def test_what_another_method_has_is_refused_only_where_it_was_typed(
     # A variant is some other method's, too.
     there_too = partial(localsel, LOCALSEL_VARIANT="helpfulness")
     assert small("--method", "ifd", *RULE, command=there_too).code == 0
+    # No method has this one.
+    odd = partial(localsel, LOCALSEL_VARIANT="superfilterin")
+    assert "has no --variant 'superfilterin'" in small("--method", "ifd", *RULE, command=odd).stderr
     # One that has it is told by the environment, too.
     had = small("--method", "mods", *RULE, command=there)
     assert had.code != 0

@@ -31,7 +31,7 @@ def _struct(names: Sequence[str]) -> pa.DataType:
     """Typed by name, because a field may be empty in every pick."""
     import pyarrow as pa
 
-    special = {"probability": pa.float64(), "accepted": pa.bool_()}
+    special = {"probability": pa.float64(), "score": pa.float64(), "accepted": pa.bool_()}
     special |= dict.fromkeys(NUMBERS, pa.int64())
     return pa.struct([(name, special.get(name, pa.string())) for name in names])
 
