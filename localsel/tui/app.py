@@ -196,11 +196,11 @@ class Localsel(App[None]):
         from localsel.errors import LocalselError
 
         try:
-            self._children.start(message.line)
+            log = self._children.start(message.line)
         except LocalselError as error:
             self.on_failure(Failure(str(error)))
             return
-        await self.on_look(Look(Subject(), "run"))
+        await self.on_look(Look(Subject(log=log), "run"))
 
     def on_stop(self, message: Stop) -> None:
         job = self.desk.jobs.get(message.log) if message.log else None

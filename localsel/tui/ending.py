@@ -19,6 +19,8 @@ AGAIN = "Press r to go on."
 def sentence(job: Job, kept: str = "") -> str:
     """What happened to a command that is not alive, what is kept of it, and which key helps."""
     if not job.broken:
+        if job.told and all(each.reused for each in job.told.values() if each.run):
+            return f"{name_of(job)} had finished before: nothing was chosen again{_but(job)}."
         return f"{name_of(job)} is done{_but(job)}."
     if job.stopped:
         said = f"{name_of(job)} was stopped."

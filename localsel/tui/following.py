@@ -26,7 +26,9 @@ class Told:
         selector: whose run it is; `baseline`: whether it asks nobody.
         since, then: when this stage was first heard of (monotonic seconds), and how far it was:
             its pace is measured from there.
+        stages: those that were heard of, in their order; `aim`: the picks that are to be chosen.
         ended: whether the run has told its record.
+        reused: whether there was nothing to do: it had finished before.
         error: why there is no run of this selector, or no end of it.
     """
 
@@ -38,7 +40,10 @@ class Told:
     total: int = 0
     since: float = 0.0
     then: int = 0
+    stages: tuple[str, ...] = ()
+    aim: int = 0
     ended: bool = False
+    reused: bool = False
     error: str = ""
 
     def pace(self, now: float) -> float | None:
@@ -214,6 +219,10 @@ def _heard(told: Told, event: Event, selector: str) -> Told:
     told = replace(told, baseline=bool(event.details.get("baseline", False)))
     if event.stage != told.stage or not told.since:
         told = replace(told, stage=event.stage, done=0, total=0, since=time.monotonic(), then=0)
+    if event.event == "stage":
+        told = replace(told, stages=(*told.stages, event.stage), aim=event.total)
+    if event.event == "run":
+        return replace(told, reused=event.details.get("state") == "finished")
     if event.details.get("failed"):
         text = str(event.details["text"])
         return replace(told, error=text.removeprefix(f"{selector}: "))

@@ -25,9 +25,6 @@ SIGNS = {
 TONES = {"running": "good", "over-limit": "bad", "interrupted": "bad", "failed": "bad"}
 WORST = ("running", "interrupted", "failed", "over-limit", "finished")
 
-PATIENCE = 60.0
-"""Seconds after the last selector within which a baseline of the same comparison begins."""
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -37,6 +34,7 @@ class Entry:
         members: all its runs.
         runs: what the other screens show of it; of a comparison, the runs of its selectors.
         asks: whether a selector is asked, so that there are queries to look at.
+        log: of a command without a run.
     """
 
     key: str
@@ -46,6 +44,7 @@ class Entry:
     pool: str = ""
     data: str = ""
     asks: bool = True
+    log: Path | None = None
 
     @property
     def is_comparison(self) -> bool:
@@ -55,28 +54,25 @@ class Entry:
 def groups(runs: Iterable[Run]) -> list[list[Run]]:
     """Runs, given newest first → those of one comparison together, in the order they were made.
 
-    A baseline does not know what it was drawn for: it belongs to the comparison that it follows.
+    Every run keeps the command of the comparison that made it; one that was made alone has none.
     """
     found: list[list[Run]] = []
-    latest: dict[str, list[Run]] = {}
+    latest: dict[tuple[str, str], list[Run]] = {}
     for run in reversed(list(runs)):
-        group = latest.get(run["pool"])
+        key = (run["pool"], _command(run))
+        group = latest.get(key)
         if group and _joins(run, group):
             group.append(run)
             continue
         found.append([run])
         if _command(run):
-            latest[run["pool"]] = found[-1]
+            latest[key] = found[-1]
     return sorted(found, key=lambda group: -max(run["created"] for run in group))
 
 
 def _joins(run: Run, group: Sequence[Run]) -> bool:
-    if _command(run):
-        # A selector comes once; of a baseline there is a run for every seed.
-        named = {name_of(each) for each in group if asks(run)}
-        return _command(run) == _command(group[0]) and name_of(run) not in named
-    since = run["created"] - max(each["updated"] for each in group)
-    return not asks(run) and since < PATIENCE
+    """A selector comes once; of a baseline there is a run for every seed."""
+    return not asks(run) or name_of(run) not in {name_of(each) for each in group}
 
 
 def _command(run: Run) -> str:
@@ -113,6 +109,13 @@ class Listing:
         for group in groups(runs):
             self._add_group(group)
 
+    def of(self, runs: tuple[str, ...], log: Path | None) -> Entry | None:
+        """What stands for these runs, or for some of them, or for the command of a log."""
+        entries = self.entries.values()
+        exact = next((each for each in entries if runs and each.runs == runs), None)
+        some = next((each for each in entries if set(runs) & set(each.runs)), None)
+        return exact or some or self.entries.get(f"job:{log.name}" if log else "")
+
     def _add(self, entry: Entry, cells: Sequence[str], tone: str) -> None:
         self.entries[entry.key] = entry
         self.lines.append(Line(entry.key, cells, tone))
@@ -121,7 +124,8 @@ class Listing:
         """A command that reads or plans: its run is not there yet."""
         command, data = job.line[0] if job.line else "run", job.line[-1] if job.line else ""
         cells = (command, pace(job.now), day(job.started), "", "", Path(data).name)
-        self._add(Entry(f"job:{job.log.name}", (), (), "running", data=data), cells, "good")
+        entry = Entry(f"job:{job.log.name}", (), (), "running", data=data, log=job.log)
+        self._add(entry, cells, "good")
 
     def _add_group(self, group: Sequence[Run]) -> None:
         if len(group) == 1:

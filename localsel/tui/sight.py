@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localsel.tui.commands import resumed
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from localsel.store import Store
     from localsel.tui.desk import Desk
     from localsel.tui.following import Job
+
+REUSED = "It had finished before, with these settings: this is what it chose then."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,23 @@ class Sight:
 def sight(desk: Desk) -> Sight:
     """What the subject names; where it names nothing, what happened last."""
     store, subject = desk.store, desk.subject
+    job: Job | None
     if subject.runs:
         job = desk.job_of(subject.runs[0])
         named = subject.runs
+    elif subject.log and (subject.log in desk.jobs or subject.log.exists()):
+        job = started(desk, subject.log)
+        named = job.runs
     else:
         job, named = _newest(desk)
     return Sight(job, tuple(standings(store, job, named)))
+
+
+def started(desk: Desk, log: Path) -> Job:
+    """What a command has told that was started from here; nothing, before it was looked at."""
+    from localsel.tui.following import Job
+
+    return desk.jobs.get(log) or Job(log)
 
 
 def _newest(desk: Desk) -> tuple[Job | None, tuple[str, ...]]:
@@ -74,6 +88,12 @@ def explained(store: Store, shown: Standing, job: Job | None) -> str:
     if shown.error:
         again = AGAIN if job and not job.alive else ""
         return " ".join(filter(None, (shown.error, kept(store, shown.run), again)))
+    if (
+        shown.ended
+        and job
+        and any(each.run == shown.run and each.reused for each in job.told.values())
+    ):
+        return REUSED
     if shown.state == "over-limit":
         return "More answers are missing than --max-fallback allows: its picks are marked."
     if shown.ended or shown.state in ("running", "waiting"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localsel.events import STAGES, Stage
-from localsel.tui.listing import name_of
+from localsel.tui.listing import asks, name_of
 
 if TYPE_CHECKING:
     from localsel.store import Store
@@ -27,6 +27,7 @@ class Standing:
     Attributes:
         name: its selector, or the method that needs none.
         state: `waiting`, `running`, `finished`, `over-limit`, `interrupted` or `failed`.
+        stages: those that it has; `unit`: what the last of them counts, where it asks nobody.
         pace, tokens: units and prompt tokens a second; None if it cannot be told yet.
         spent: seconds since this start, or all of a run that is over.
         memory: bytes that its processes take, or at most took.
@@ -37,6 +38,8 @@ class Standing:
     run: str = ""
     state: str = "waiting"
     stage: Stage = "load"
+    stages: tuple[Stage, ...] = STAGES
+    unit: str = ""
     done: int = 0
     total: int = 0
     pace: float | None = None
@@ -87,7 +90,7 @@ def _waiting(job: Job, told: Sequence[Told]) -> Iterator[str]:
 
 
 def _values(line: Sequence[str], flag: str) -> Iterator[str]:
-    for word, after in zip(line, (*line[1:], ""), strict=True):
+    for word, after in zip(line, [*line[1:], ""], strict=False):
         if word == flag:
             yield after
         elif word.startswith(f"{flag}="):
@@ -98,7 +101,13 @@ def of_told(told: Told, job: Job) -> Standing:
     """A run that is not in the workspace yet: its data is read, its plan is made."""
     compares = job.line[:1] == ("compare",)
     name = told.selector or ("plan" if compares else "run")
-    standing = Standing(name, stage=_stage(told.stage), error=told.error, asks=not told.baseline)
+    standing = Standing(
+        name,
+        stage=_stage(told.stage),
+        stages=stages(_asks(job, told), [*told.stages, told.stage]),
+        error=told.error,
+        asks=not told.baseline,
+    )
     if told.error or not job.alive:
         return replace(standing, state="failed" if told.error or not job.stopped else "interrupted")
     if job.last and told is not job.now:
@@ -115,6 +124,18 @@ def of_told(told: Told, job: Job) -> Standing:
     )
 
 
+def _asks(job: Job, told: Told) -> bool:
+    """Whether queries are planned, as far as the command line says it."""
+    method = next(_values(job.line, "--method"), "selectllm")
+    return not told.baseline and (job.line[:1] == ("compare",) or method == "selectllm")
+
+
+def stages(asks: bool, heard: Iterable[str]) -> tuple[Stage, ...]:
+    """All, where there are queries to ask; else those that all runs have, and those heard of."""
+    own = {"load", "choose", "export", *heard}
+    return tuple(stage for stage in STAGES if asks or stage in own)
+
+
 def of_run(store: Store, row: Mapping[str, Any], told: Told | None, job: Job | None) -> Standing:
     """A run that has its name: what is stored of it, and what its command tells beside that."""
     run, facts = row["run"], row["facts"]
@@ -125,6 +146,10 @@ def of_run(store: Store, row: Mapping[str, Any], told: Told | None, job: Job | N
         run=run,
         state=store.state(row),
         stage=_stored_stage(row),
+        stages=stages(
+            bool(row["plan"]) or asks(row),
+            [*facts.get("seconds_by_stage", {}), *(told.stages if told else ())],
+        ),
         done=done,
         total=questions,
         spent=sum(facts.get("seconds_by_stage", {}).values()),
@@ -164,13 +189,27 @@ def _at_work(store: Store, standing: Standing, told: Told | None, job: Job | Non
     standing = replace(standing, spent=spent, memory=_memory(process))
     if told and job and job.alive and (told.stage != "choose" or not standing.total):
         pace, stage = told.pace(time.monotonic()), _stage(told.stage)
-        return replace(standing, stage=stage, done=told.done, total=told.total, pace=pace)
+        unit = "" if standing.asks else unit_of(store, standing.run, told)
+        done = told.done
+        return replace(standing, stage=stage, unit=unit, done=done, total=told.total, pace=pace)
     latest = store.latest(standing.run, began, WINDOW)
     span = now - latest[0][0] if len(latest) > 1 else 0.0
     if span < 0.5:
         return standing
     pace, tokens = (len(latest) - 1) / span, sum(each for _, each in latest[1:]) / span
     return replace(standing, pace=pace, tokens=tokens)
+
+
+def unit_of(store: Store, run: str, told: Told) -> str:
+    """What a method counts before it has its picks: rows; those that tune count steps as well."""
+    from localsel.methods import METHODS
+
+    if told.total == told.aim:
+        return "pick"
+    row = store.known(run)
+    settings = row["settings"] if row else {}
+    tunes = settings.get("pre_experience") or METHODS.load(settings["method"]).tunes
+    return "step" if tunes else "row"
 
 
 def _stage(name: str) -> Stage:

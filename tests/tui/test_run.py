@@ -287,6 +287,44 @@ def test_answers_are_narrowed_to_a_text(workspace: Path) -> None:
     drive(scenario, workspace)
 
 
+def scored_line(pool: Path, budget: int) -> tuple[str, ...]:
+    return ("run", f"--budget={budget}", "--method=ifd", "--model=random:1", "--", str(pool))
+
+
+def test_what_was_started_is_shown_beside_earlier_runs(workspace: Path, tmp_path: Path) -> None:
+    pool = tmp_path / "answered.jsonl"
+    rows = [{"instruction": f"Name {each}.", "output": f"It is {each}."} for each in range(30)]
+    pool.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.desk.subject.run)
+        earlier = {run["run"] for run in app.desk.store.runs()}
+        # As from the form: a screen above the Workspace starts it.
+        await app.push_screen(Dialog("Start?", {"s": "start"}))
+        app.post_message(Start(scored_line(pool, 5)))
+        await until(pilot, lambda: app.up is app.page("run"))
+        await until(pilot, lambda: "is done." in told(app))
+        (run,) = {run["run"] for run in app.desk.store.runs()} - earlier
+        await until(pilot, lambda: app.desk.subject.runs == (run,))
+        await until(pilot, lambda: f"{run}   ✓ finished" in screen_text(app))
+        assert "✓ load  ✓ choose  ✓ export" in screen_text(app)
+        assert shown(app) == run and "had finished before" not in screen_text(app)
+        await pilot.press("1")
+        await until(pilot, lambda: app.up is app.page("workspace"))
+        await pilot.press("2")
+        await until(pilot, lambda: app.up is app.page("run"))
+        await pilot.pause()
+        assert shown(app) == run
+        app.post_message(Look(Subject(runs=(min(earlier),)), "run"))
+        await until(pilot, lambda: shown(app) == min(earlier))
+        app.post_message(Start(scored_line(pool, 5)))
+        await until(pilot, lambda: f"Run {run} had finished before" in told(app))
+        await until(pilot, lambda: "It had finished before" in screen_text(app))
+        assert shown(app) == run
+
+    drive(scenario, workspace)
+
+
 def test_an_empty_workspace_says_which_key(tmp_path: Path) -> None:
     async def scenario(app: Localsel, pilot: Pilot[None]) -> None:
         await pilot.press("2")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, Select
 
@@ -539,3 +540,23 @@ def test_a_response_inside_a_column_is_one(home: Path, tmp_path: Path) -> None:
         await until(pilot, lambda: forecast(form).is_ready)
 
     fill(filling, home, data)
+
+
+@pytest.mark.parametrize("key", ["escape", "3"])
+def test_an_answer_that_comes_twice_leaves_one_screen(
+    key: str, home: Path, example_pool: Path
+) -> None:
+    async def filling(app: Localsel, pilot: Pilot[None], form: StartScreen) -> None:
+        await reach(pilot, form, "budget")
+        await pilot.press("4")
+        form.query_one(Selectors).focus()
+        await pilot.press(key)
+        assert isinstance(app.screen, Dialog)
+        for _ in range(2):
+            # As a terminal sends them: the second before the first was answered.
+            app.post_message(Key("l", "l"))
+        await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, Page))
+        assert app.is_running and len(app.screen_stack) == 1
+
+    fill(filling, home, example_pool)

@@ -33,7 +33,7 @@ def run(name: str, at: float, selector: str = "", command: str = "", **more: Any
 
 
 COMPARED = [
-    run("random", 104),
+    run("random", 104, command=COMMAND),
     run("b", 102, "b", COMMAND),
     run("a", 100, "a", COMMAND),
 ]
@@ -43,7 +43,7 @@ def names(runs: list[dict[str, Any]]) -> list[list[str]]:
     return [[each["run"] for each in group] for group in groups(runs)]
 
 
-def test_a_comparison_is_its_selectors_and_the_baselines_that_follow() -> None:
+def test_a_comparison_is_its_selectors_and_its_baselines() -> None:
     assert names(COMPARED) == [["a", "b", "random"]]
 
 
@@ -54,8 +54,8 @@ def test_a_comparison_is_its_selectors_and_the_baselines_that_follow() -> None:
         run("c", 110, "c", "localsel compare pool.jsonl --model c --model d"),
         # The same command, from the beginning.
         run("c", 110, "a", COMMAND),
-        # Somebody asked for a random selection, an hour later.
-        run("c", 4000),
+        # Somebody asked for a random selection, right after it.
+        run("c", 106),
         run("c", 110, pool="other"),
     ],
 )

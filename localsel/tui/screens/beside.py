@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
+from localsel.tui.leaving import Above
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.sheet import Sheet
 from localsel.tui.widgets.table import Table
@@ -17,7 +17,7 @@ from localsel.tui.widgets.table import Table
 T = TypeVar("T")
 
 
-class Beside(Screen[T], Generic[T]):
+class Beside(Above[T], Generic[T]):
     """What is asked for, a table, and a sheet: below it, or beside it if there is room."""
 
     DEFAULT_CSS = """

@@ -8,7 +8,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -16,6 +15,7 @@ from localsel.printable import visible
 from localsel.tui.child import command
 from localsel.tui.desk import Desk
 from localsel.tui.later import later
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.paths import expanded
 
 FORMS = {
@@ -29,7 +29,7 @@ FORMS = {
 }
 
 
-class Exporting(ModalScreen[str]):
+class Exporting(Modal[str]):
     """Asks for a format and a file, writes it, and answers with what was said of it.
 
     What was refused is said here, so that another name can be typed.

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from localsel.errors import LocalselError
 from localsel.tui.desk import Desk
 from localsel.tui.later import later
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.bars import bar
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.table import Column, Line, Lines, Table
@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 
-class Nearby(ModalScreen[tuple[int, int | None] | None]):
+class Nearby(Modal[tuple[int, int | None] | None]):
     """Enter goes to the row: the answer is its number and its cluster."""
 
     DEFAULT_CSS = """

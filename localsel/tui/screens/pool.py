@@ -15,12 +15,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from localsel.printable import visible, visible_lines
 from localsel.tui.desk import Desk
+from localsel.tui.leaving import Above
 from localsel.tui.rowtext import section
 from localsel.tui.widgets.keys import Keys
 from localsel.tui.widgets.rows import BROKEN, COLUMNS, PoolRows, RowsTable
@@ -34,7 +34,7 @@ SETTLED = 0.08
 """Seconds that the cursor has to stay on a row before it is read whole."""
 
 
-class PoolScreen(Screen[None]):
+class PoolScreen(Above[None]):
     """The rows of one pool. Esc goes back."""
 
     AUTO_FOCUS = "RowsTable"

@@ -9,13 +9,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from localsel.errors import LocalselError
 from localsel.printable import visible, visible_lines
 from localsel.tui.desk import Desk
 from localsel.tui.later import later
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.bars import bar
 from localsel.wording import counted
 
@@ -24,7 +24,7 @@ SURE = 0.05
 BAR = 20
 
 
-class Score(ModalScreen[None]):
+class Score(Modal[None]):
     """One paragraph a selector."""
 
     DEFAULT_CSS = """

@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.dom import DOMNode
-from textual.screen import Screen
 from textual.widgets import Button, Collapsible, Input, Static
 
 from localsel.errors import LocalselError
@@ -24,6 +23,7 @@ from localsel.tui.commands import SEVERAL, Form, line_of, shown
 from localsel.tui.described import PLANNED, beside, needs_model, sentence, unfit
 from localsel.tui.desk import Desk
 from localsel.tui.later import later
+from localsel.tui.leaving import Above
 from localsel.tui.messages import Start
 from localsel.tui.screens import SCREENS
 from localsel.tui.widgets.baselines import Baselines
@@ -55,7 +55,7 @@ HELP = {
 }
 
 
-class StartScreen(Screen[None]):
+class StartScreen(Above[None]):
     """One sheet: data, selectors, budget, and more; at its foot the plan and the command line."""
 
     ABOUT = "A new run of one selector, or a comparison of several."

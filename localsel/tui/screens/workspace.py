@@ -71,6 +71,8 @@ class WorkspacePage(Keeping):
     _models: Mapping[Path, int] = {}
     _list: Table | None = None
     _read: object = None
+    _stood = ""
+    _came = False
 
     def body(self) -> ComposeResult:
         with Horizontal():
@@ -101,9 +103,11 @@ class WorkspacePage(Keeping):
         for name in ("pools", "models"):
             table = self.query_one(f"#{name}", Table)
             table.styles.height = 1 + min(max(len(table.source), 1), room)
+        self._go_to_subject()
         known, entry = self.desk.subject.runs, self.entry
-        # A comparison that goes on has ever more runs.
-        if entry and (not known or (entry.is_comparison and entry.runs[: len(known)] == known)):
+        # What was just started is looked at, though it has no run yet; and a comparison that goes
+        # on has ever more runs.
+        if entry and not self.desk.subject.log and (not known or (entry.is_comparison and entry.runs[: len(known)] == known)):
             self._turn()
         self._describe()
 
@@ -166,7 +170,10 @@ class WorkspacePage(Keeping):
 
     @on(Table.Highlighted, "#runs")
     def _moved(self) -> None:
-        self._turn()
+        # New lines above it move the cursor too.
+        if self.entry and self.entry.key != self._stood:
+            self._stood = self.entry.key
+            self._turn()
 
     def on_table_highlighted(self) -> None:
         self.safely(self._describe)
@@ -175,6 +182,22 @@ class WorkspacePage(Keeping):
         if isinstance(event.widget, Table):
             self._list = event.widget
         self.safely(self._describe)
+
+    def on_screen_resume(self) -> None:
+        self._came = True
+        super().on_screen_resume()
+
+    def _go_to_subject(self) -> None:
+        """Puts the cursor on what the other screens show, when this one comes up, and on what was
+        started once it has a run.
+        """
+        subject, listing = self.desk.subject, self.listing
+        job = self.desk.jobs.get(subject.log) if subject.log else None
+        runs = subject.runs or (job.runs if job else ())
+        if listing and (self._came or (job and runs and not subject.runs)):
+            self._came = False
+            found = listing.of(runs, subject.log)
+            self.query_one("#runs", Table).go_to(found.key if found else None)
 
     def _turn(self) -> None:
         """Has the other screens show what the cursor is on."""
@@ -243,7 +266,7 @@ class WorkspacePage(Keeping):
     @on(Table.Chosen, "#runs")
     def _open_run(self) -> None:
         if entry := self.entry:
-            subject = Subject(pool=entry.pool, runs=entry.runs)
+            subject = Subject(pool=entry.pool, runs=entry.runs, log=entry.log)
             done = "clusters" if entry.asks else "review"
             self.post_message(Look(subject, "run" if entry.state == "running" else done))
 

@@ -8,13 +8,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from localsel.printable import visible_lines
+from localsel.tui.leaving import Modal
 
 
-class Asking(ModalScreen[str | None]):
+class Asking(Modal[str | None]):
     """One line: enter answers, an empty line too; esc answers None."""
 
     DEFAULT_CSS = """

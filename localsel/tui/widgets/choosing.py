@@ -8,12 +8,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 
-class Choosing(ModalScreen[str | None]):
+class Choosing(Modal[str | None]):
     """Answers with the key of a line, a string; esc answers None."""
 
     DEFAULT_CSS = """

@@ -10,13 +10,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from localsel.printable import visible_lines
+from localsel.tui.leaving import Modal
 
 
-class Dialog(ModalScreen[str]):
+class Dialog(Modal[str]):
     """Answers are keys: `{"s": "stop it"}`. Esc answers nothing, an empty string."""
 
     DEFAULT_CSS = """

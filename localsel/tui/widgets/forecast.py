@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Button, Static
+from textual.worker import get_current_worker
 
 from localsel.errors import LocalselError
 from localsel.events import Event
@@ -88,14 +89,18 @@ class Forecast(Vertical):
         self.workers.cancel_group(self, "plan")
 
     def _plan(self) -> None:
-        later(self, self._rehearse, self.line, group="plan")
+        if self.is_ready:
+            later(self, self._rehearse, self.line, group="plan")
 
     async def _rehearse(self, line: tuple[str, ...]) -> None:
         since = time.monotonic()
         last: Event | None = None
+        worker = get_current_worker()
 
         def tick() -> None:
-            self._say(f"{doing(last)} … {time.monotonic() - since:.0f} s")
+            # A child takes its time to end when its plan is not wanted any more.
+            if not worker.is_cancelled:
+                self._say(f"{doing(last)} … {time.monotonic() - since:.0f} s")
 
         ticking = self.set_interval(0.5, tick)
         try:

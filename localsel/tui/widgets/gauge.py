@@ -60,7 +60,8 @@ def _stages(standing: Standing) -> Text:
     """Every stage with its sign: over, going on, or to come."""
     here = STAGES.index(standing.stage)
     text = Text(no_wrap=True)
-    for place, stage in enumerate(STAGES):
+    for stage in standing.stages:
+        place = STAGES.index(stage)
         if standing.ended or place < here:
             text.append(f"✓ {stage}  ", style="dim")
         elif place == here and standing.state != "waiting":
@@ -83,8 +84,9 @@ def _bar(standing: Standing, width: int) -> Text:
 
 def _unit(standing: Standing) -> tuple[str, str]:
     if standing.stage == "choose" and not standing.asks:
-        return "pick", "picks"
-    noun = UNITS.get(standing.stage, "step")
+        noun = standing.unit or "pick"
+    else:
+        noun = UNITS.get(standing.stage, "step")
     return noun, "queries" if noun == "query" else f"{noun}s"
 
 

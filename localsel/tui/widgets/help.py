@@ -10,14 +10,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.keys import Held
 from localsel.tui.widgets.table import Table
 
 
-class Help(ModalScreen[None]):
+class Help(Modal[None]):
     """Keys of the focused widget, of the screen, and of the program."""
 
     DEFAULT_CSS = """

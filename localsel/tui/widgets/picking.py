@@ -14,11 +14,11 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from localsel.printable import visible
 from localsel.tui.later import later
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.table import Column, Line, Lines, Table
 
 DATA = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -62,7 +62,7 @@ class Entry:
     changed: float
 
 
-class Picker(ModalScreen[Path | None]):
+class Picker(Modal[Path | None]):
     """Hands back the file that was taken, or None. What is `wanted` stands out."""
 
     DEFAULT_CSS = """

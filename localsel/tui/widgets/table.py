@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar, Protocol
 
 from rich.cells import cell_len, set_cell_size
@@ -223,8 +224,9 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         index = self.scroll_offset.y + y - 1
         line = self.line(index) if index < len(self._source) else None
         if line is None:
-            says = self._says_empty() if y == 2 and not len(self._source) else ""
-            text = set_cell_size(f" {visible(says)}", width)
+            says = "" if len(self._source) else visible(self._says_empty())
+            lines = ["", "", *wrap(says, max(width - 2, 20))]
+            text = set_cell_size(f" {lines[y]}" if y < len(lines) else "", width)
             return Strip([Segment(text, self._style("empty"))], width)
         style = self._style("cursor" if index == self.cursor else line.tone)
         mark = ("* " if line.key in self.marked else "  ") * self.takes_marks

@@ -9,15 +9,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from localsel.printable import visible_lines
+from localsel.tui.leaving import Modal
 from localsel.tui.widgets.dialog import Dialog
 from localsel.tui.widgets.keys import Keys
 
 
-class Writing(ModalScreen[str | None]):
+class Writing(Modal[str | None]):
     """ctrl+s answers with the text; esc answers None, and asks first if something was written.
 
     `drafts` keeps what is written under `key`, so that nothing is lost if the screen is left by
