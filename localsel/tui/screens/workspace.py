@@ -105,9 +105,10 @@ class WorkspacePage(Keeping):
             table.styles.height = 1 + min(max(len(table.source), 1), room)
         self._go_to_subject()
         known, entry = self.desk.subject.runs, self.entry
-        # What was just started is looked at, though it has no run yet; and a comparison that goes
-        # on has ever more runs.
-        if entry and not self.desk.subject.log and (not known or (entry.is_comparison and entry.runs[: len(known)] == known)):
+        # A comparison that goes on has ever more runs.
+        grows = known and entry and entry.is_comparison and entry.runs[: len(known)] == known
+        # What was just started is looked at, though it has no run yet.
+        if (not known and not self.desk.subject.log) or grows:
             self._turn()
         self._describe()
 
