@@ -142,7 +142,8 @@ class Localsel(App[None]):
         node: DOMNode = self
         if isinstance(error, WorkerFailed):
             cause, node = error.error, get_current_worker().node
-        if not (isinstance(cause, NoMatches | NoScreen) and was_left(node)):
+        is_gone = self._leaving.is_set() or was_left(node)
+        if not (isinstance(cause, NoMatches | NoScreen) and is_gone):
             super()._handle_exception(error)
 
     def on_ready(self) -> None:
